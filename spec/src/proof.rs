@@ -1,0 +1,436 @@
+//! Inclusion and consistency proofs: planned, put together, and verified strictly.
+//!
+//! Spec: <https://www.rfc-editor.org/rfc/rfc9162#section-2.1.3> and section 2.1.4; the tree is RFC 6962's.
+//!
+//! A proof is *planned* first: [`inclusion`] and [`consistency`] name the complete subtrees whose hashes are needed, whoever
+//! holds them fetches them as it likes, and [`Plan::assemble`] makes the proof of them. Nothing here reads storage.
+//!
+//! Verifying refuses a surplus hash as it refuses a missing one, an index beyond the size, and any other root.
+//! A path alone does not bind the tree's size: other sizes of which the path has the same shape verify too, so
+//! only a *signed* head makes a proof mean something.
+//!
+//! ```
+//! use spec::{merkle::{Frontier, TreeHead, leaf_hash}, proof};
+//! use std::collections::BTreeMap;
+//!
+//! let mut nodes = BTreeMap::new();
+//! let mut tree = Frontier::default();
+//! for entry in ["a", "b", "c"] {
+//!     tree.push(leaf_hash(entry.as_bytes()), |node, hash| drop(nodes.insert(node, hash)));
+//! }
+//! let plan = proof::inclusion(1, 3).unwrap();
+//! let hashes: Vec<_> = plan.nodes().map(|node| nodes[&node]).collect();
+//! let path = plan.assemble(&hashes).unwrap();
+//! proof::verify_inclusion(&leaf_hash(b"b"), 1, &tree.head(), &path).unwrap();
+//! ```
+
+use crate::merkle::{self, Hash, Node, TreeHead, node_hash};
+use alloc::vec::Vec;
+
+/// The most hashes a proof can have in a tree of at most 2^63 entries.
+pub const MAX_PROOF_HASHES: usize = 63;
+
+/// The subtrees whose hashes make a proof.
+///
+/// Shapes: one row for each hash of the proof, in proof order; a row lists neighbouring complete subtrees from left to right,
+/// and the proof's hash is the fold over them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Plan {
+    rows: Vec<Vec<Node>>,
+}
+
+impl Plan {
+    /// All subtrees needed, in the order that [`Plan::assemble`] takes their hashes.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> {
+        self.rows.iter().flatten().copied()
+    }
+
+    /// Makes the proof from the hashes of [`Plan::nodes`]; `None` if their number differs.
+    pub fn assemble(&self, hashes: &[Hash]) -> Option<Vec<Hash>> {
+        let mut rest = hashes;
+        let mut proof = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            let (now, later) = rest.split_at_checked(row.len())?;
+            proof.push(merkle::fold(now)?);
+            rest = later;
+        }
+        rest.is_empty().then_some(proof)
+    }
+}
+
+/// Plans the proof that entry `index` is in the tree of `size` entries; `None` unless `index < size`.
+///
+/// Shapes: hashes from the leaf's sibling up to the root's child.
+pub fn inclusion(index: u64, size: u64) -> Option<Plan> {
+    if index >= size {
+        return None;
+    }
+    let mut rows = Vec::new();
+    let (mut start, mut end) = (0, size);
+    while end.saturating_sub(start) > 1 {
+        let middle = start.saturating_add(split(end.saturating_sub(start)));
+        if index < middle {
+            rows.push(merkle::range(middle, end));
+            end = middle;
+        } else {
+            rows.push(merkle::range(start, middle));
+            start = middle;
+        }
+    }
+    rows.reverse();
+    Some(Plan { rows })
+}
+
+/// Plans the proof that the tree of `new` entries extends that of `old`; `None` unless `old <= new`.
+///
+/// Shapes: RFC 6962 section 2.1.2; empty when `old` is 0 or equals `new`.
+pub fn consistency(old: u64, new: u64) -> Option<Plan> {
+    if old > new {
+        return None;
+    }
+    let mut rows = Vec::new();
+    let (mut start, mut end) = (0, new);
+    if old != 0 {
+        while old != end {
+            let middle = start.saturating_add(split(end.saturating_sub(start)));
+            if old <= middle {
+                rows.push(merkle::range(middle, end));
+                end = middle;
+            } else {
+                rows.push(merkle::range(start, middle));
+                start = middle;
+            }
+        }
+        if start != 0 {
+            rows.push(merkle::range(start, end));
+        }
+    }
+    rows.reverse();
+    Some(Plan { rows })
+}
+
+/// The largest power of two below `size`, for a size of two or more.
+fn split(size: u64) -> u64 {
+    1 << size.saturating_sub(1).checked_ilog2().unwrap_or(0)
+}
+
+/// Why an inclusion proof is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum InclusionError {
+    /// The index is not below the size.
+    #[error("index {index} is not in a tree of {size}")]
+    IndexBeyondSize {
+        /// The index asked for.
+        index: u64,
+        /// The size of the tree head.
+        size: u64,
+    },
+    /// The proof has more or fewer hashes than this index and size need.
+    #[error("the inclusion proof has {have} hashes, index {index} in a tree of {size} needs {need}")]
+    Length {
+        /// Hashes in the proof.
+        have: usize,
+        /// Hashes needed.
+        need: usize,
+        /// The index asked for.
+        index: u64,
+        /// The size of the tree head.
+        size: u64,
+    },
+    /// The proof leads to another root.
+    #[error("the inclusion proof of index {index} leads to root {computed}, the tree of {size} has {root}")]
+    Root {
+        /// Where the proof leads.
+        computed: Hash,
+        /// The tree head's root.
+        root: Hash,
+        /// The index asked for.
+        index: u64,
+        /// The size of the tree head.
+        size: u64,
+    },
+}
+
+/// Verifies that `leaf` is entry `index` of the tree with this head.
+///
+/// Spec: RFC 9162 section 2.1.3.2.
+///
+/// Cost: one node hash for each hash of the proof.
+///
+/// # Errors
+/// [`InclusionError`], in the order of its variants.
+pub fn verify_inclusion(leaf: &Hash, index: u64, head: &TreeHead, proof: &[Hash]) -> Result<(), InclusionError> {
+    let TreeHead { size, root } = *head;
+    if index >= size {
+        return Err(InclusionError::IndexBeyondSize { index, size });
+    }
+    let need = inclusion_length(index, size);
+    if proof.len() != need {
+        return Err(InclusionError::Length { have: proof.len(), need, index, size });
+    }
+    let (mut node, mut last) = (index, size.saturating_sub(1));
+    let mut hash = *leaf;
+    for sibling in proof {
+        if node & 1 == 1 || node == last {
+            hash = node_hash(sibling, &hash);
+            while node & 1 == 0 && node != 0 {
+                (node, last) = (node >> 1, last >> 1);
+            }
+        } else {
+            hash = node_hash(&hash, sibling);
+        }
+        (node, last) = (node >> 1, last >> 1);
+    }
+    if hash != root {
+        return Err(InclusionError::Root { computed: hash, root, index, size });
+    }
+    Ok(())
+}
+
+/// Hashes in the proof of `index` in a tree of `size`: one for each level where the path and the last leaf's still
+/// differ, then one for each left turn of the path.
+fn inclusion_length(index: u64, size: u64) -> usize {
+    let apart = u64::BITS.saturating_sub((index ^ size.saturating_sub(1)).leading_zeros());
+    let border = index.checked_shr(apart).unwrap_or(0).count_ones();
+    usize::try_from(apart.saturating_add(border)).unwrap_or(usize::MAX)
+}
+
+/// Why a consistency proof is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ConsistencyError {
+    /// The old tree is larger than the new.
+    #[error("the old size {old} is larger than the new size {new}")]
+    OldBeyondNew {
+        /// The old size.
+        old: u64,
+        /// The new size.
+        new: u64,
+    },
+    /// The proof has more or fewer hashes than these sizes need.
+    #[error("the consistency proof has {have} hashes, from {old} to {new} needs {need}")]
+    Length {
+        /// Hashes in the proof.
+        have: usize,
+        /// Hashes needed.
+        need: usize,
+        /// The old size.
+        old: u64,
+        /// The new size.
+        new: u64,
+    },
+    /// The proof leads to another root for the old tree.
+    #[error("the consistency proof leads to root {computed} at the old size {old}, the old tree has {root}")]
+    OldRoot {
+        /// Where the proof leads.
+        computed: Hash,
+        /// The old tree head's root.
+        root: Hash,
+        /// The old size.
+        old: u64,
+    },
+    /// The proof leads to another root for the new tree.
+    #[error("the consistency proof leads to root {computed} at the new size {new}, the new tree has {root}")]
+    NewRoot {
+        /// Where the proof leads.
+        computed: Hash,
+        /// The new tree head's root.
+        root: Hash,
+        /// The new size.
+        new: u64,
+    },
+}
+
+/// Verifies that the tree `new` extends the tree `old`.
+///
+/// Spec: RFC 9162 section 2.1.4.2. The empty tree extends to any tree with an empty proof; equal sizes need equal roots.
+///
+/// # Errors
+/// [`ConsistencyError`], in the order of its variants.
+pub fn verify_consistency(old: &TreeHead, new: &TreeHead, proof: &[Hash]) -> Result<(), ConsistencyError> {
+    let length = |need| {
+        let (old, new) = (old.size, new.size);
+        if proof.len() == need { Ok(()) } else { Err(ConsistencyError::Length { have: proof.len(), need, old, new }) }
+    };
+    let old_root = |computed| {
+        let (root, old) = (old.root, old.size);
+        if computed == root { Ok(()) } else { Err(ConsistencyError::OldRoot { computed, root, old }) }
+    };
+    if old.size > new.size {
+        return Err(ConsistencyError::OldBeyondNew { old: old.size, new: new.size });
+    }
+    if old.size == 0 {
+        length(0)?;
+        return old_root(merkle::empty_root());
+    }
+    if old.size == new.size {
+        length(0)?;
+        return old_root(new.root);
+    }
+    // The path to the old tree's last leaf, from where it leaves the old tree's last complete subtree.
+    let skip = old.size.trailing_zeros();
+    let (mut node, mut last) = (old.size.saturating_sub(1) >> skip, new.size.saturating_sub(1) >> skip);
+    let power = old.size.is_power_of_two();
+    let need = inclusion_length(node, last.saturating_add(1)).saturating_add(usize::from(!power));
+    length(need)?;
+    let mut rest = proof.iter();
+    let seed = if power { old.root } else { rest.next().copied().unwrap_or(old.root) };
+    let (mut old_hash, mut new_hash) = (seed, seed);
+    for sibling in rest {
+        if node & 1 == 1 || node == last {
+            old_hash = node_hash(sibling, &old_hash);
+            new_hash = node_hash(sibling, &new_hash);
+            while node & 1 == 0 && node != 0 {
+                (node, last) = (node >> 1, last >> 1);
+            }
+        } else {
+            new_hash = node_hash(&new_hash, sibling);
+        }
+        (node, last) = (node >> 1, last >> 1);
+    }
+    old_root(old_hash)?;
+    if new_hash != new.root {
+        return Err(ConsistencyError::NewRoot { computed: new_hash, root: new.root, new: new.size });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::{Frontier, naive};
+    use alloc::collections::BTreeMap;
+
+    const SIZES: u64 = 70;
+
+    /// PATH of RFC 6962 section 2.1.1, as written there.
+    fn naive_path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
+        if leaves.len() == 1 {
+            return Vec::new();
+        }
+        let (left, right) = leaves.split_at(naive::split(leaves.len()));
+        let (mut path, sibling) = match index.checked_sub(left.len()) {
+            None => (naive_path(index, left), naive::root(right)),
+            Some(index) => (naive_path(index, right), naive::root(left)),
+        };
+        path.push(sibling);
+        path
+    }
+
+    /// SUBPROOF of RFC 6962 section 2.1.2, as written there.
+    fn naive_subproof(old: usize, leaves: &[Hash], whole: bool) -> Vec<Hash> {
+        if old == leaves.len() {
+            return if whole { Vec::new() } else { alloc::vec![naive::root(leaves)] };
+        }
+        let (left, right) = leaves.split_at(naive::split(leaves.len()));
+        let (mut proof, sibling) = match old.checked_sub(left.len()) {
+            None | Some(0) => (naive_subproof(old, left, whole), naive::root(right)),
+            Some(old) => (naive_subproof(old, right, false), naive::root(left)),
+        };
+        proof.push(sibling);
+        proof
+    }
+
+    struct Tree {
+        leaves: Vec<Hash>,
+        nodes: BTreeMap<Node, Hash>,
+    }
+
+    impl Tree {
+        fn new() -> Self {
+            let leaves = naive::leaves(SIZES);
+            let mut nodes = BTreeMap::new();
+            let mut frontier = Frontier::default();
+            for leaf in &leaves {
+                frontier.push(*leaf, |node, hash| drop(nodes.insert(node, hash)));
+            }
+            Self { leaves, nodes }
+        }
+
+        fn head(&self, size: u64) -> TreeHead {
+            TreeHead { size, root: naive::root(&self.leaves[..size as usize]) }
+        }
+
+        fn make(&self, plan: Option<Plan>) -> Vec<Hash> {
+            let plan = plan.unwrap();
+            let hashes: Vec<_> = plan.nodes().map(|node| self.nodes[&node]).collect();
+            plan.assemble(&hashes).unwrap()
+        }
+    }
+
+    /// Every proof one bit, one hash more or one hash less away.
+    fn damaged(proof: &[Hash]) -> Vec<Vec<Hash>> {
+        let mut all = Vec::new();
+        for (at, _) in proof.iter().enumerate() {
+            let mut shorter = proof.to_vec();
+            shorter.remove(at);
+            all.push(shorter);
+            for bit in [0, 7, 128, 255] {
+                let mut flipped = proof.to_vec();
+                flipped[at].0[bit / 8] ^= 1 << (bit % 8);
+                all.push(flipped);
+            }
+        }
+        let mut longer = proof.to_vec();
+        longer.push(Hash([7; 32]));
+        all.push(longer.clone());
+        longer.rotate_right(1);
+        all.push(longer);
+        all
+    }
+
+    #[test]
+    fn every_inclusion_proof() {
+        let tree = Tree::new();
+        for size in 1..=SIZES {
+            let head = tree.head(size);
+            for index in 0..size {
+                let leaf = tree.leaves[index as usize];
+                let proof = tree.make(inclusion(index, size));
+                assert_eq!(proof, naive_path(index as usize, &tree.leaves[..size as usize]));
+                verify_inclusion(&leaf, index, &head, &proof).unwrap();
+                for bad in damaged(&proof) {
+                    assert!(verify_inclusion(&leaf, index, &head, &bad).is_err(), "{index} in {size}: {bad:?}");
+                }
+                for other in (0..size + 2).filter(|other| *other != index) {
+                    assert!(verify_inclusion(&leaf, other, &head, &proof).is_err(), "{index} as {other} in {size}");
+                }
+            }
+            assert_eq!(inclusion(size, size), None);
+        }
+    }
+
+    #[test]
+    fn every_consistency_proof() {
+        let tree = Tree::new();
+        for new in 0..=SIZES {
+            for old in 0..=new {
+                let (old_head, new_head) = (tree.head(old), tree.head(new));
+                let proof = tree.make(consistency(old, new));
+                if old > 0 {
+                    assert_eq!(proof, naive_subproof(old as usize, &tree.leaves[..new as usize], true));
+                }
+                verify_consistency(&old_head, &new_head, &proof).unwrap();
+                for bad in damaged(&proof) {
+                    assert!(verify_consistency(&old_head, &new_head, &bad).is_err(), "{old} to {new}: {bad:?}");
+                }
+                let forged = TreeHead { root: Hash([9; 32]), ..new_head };
+                if old > 0 {
+                    assert!(verify_consistency(&old_head, &forged, &proof).is_err(), "{old} to {new}");
+                }
+            }
+            assert_eq!(consistency(new + 1, new), None);
+        }
+    }
+
+    #[test]
+    fn plans_stay_small_at_any_size() {
+        for size in [1 << 62, (1 << 63) - 1, 1 << 63, u64::MAX] {
+            for index in [0, 1, size / 3, size - 1] {
+                let plan = inclusion(index, size).unwrap();
+                assert!(plan.rows.len() <= 64 && plan.nodes().count() <= 130);
+                assert_eq!(plan.rows.len(), inclusion_length(index, size));
+                assert!(consistency(index, size).unwrap().nodes().count() <= 130);
+            }
+        }
+    }
+}
