@@ -21,28 +21,28 @@
 
 extern crate alloc;
 
+pub mod entry_bundle;
 pub mod merkle;
 pub mod proof;
 pub mod tile;
-pub mod entry_bundle;
 
-pub mod note;
 pub mod checkpoint;
 pub mod cosignature;
-pub mod witness;
+pub mod note;
 pub mod policy;
 pub mod tlog_proof;
+pub mod witness;
 
+pub mod admission;
+pub mod authority;
 pub mod json;
 pub mod record;
-pub mod authority;
-pub mod admission;
 
 pub mod map;
 pub mod state;
 
+pub mod api;
 pub mod bundle;
 pub mod verdict;
-pub mod api;
 
 mod encoding;

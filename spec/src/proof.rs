@@ -16,7 +16,9 @@
 //! let mut nodes = BTreeMap::new();
 //! let mut tree = Frontier::default();
 //! for entry in ["a", "b", "c"] {
-//!     tree.push(leaf_hash(entry.as_bytes()), |node, hash| drop(nodes.insert(node, hash)));
+//!     tree.push(leaf_hash(entry.as_bytes()), |node, hash| {
+//!         nodes.insert(node, hash);
+//!     });
 //! }
 //! let plan = proof::inclusion(1, 3).unwrap();
 //! let hashes: Vec<_> = plan.nodes().map(|node| nodes[&node]).collect();
@@ -66,7 +68,7 @@ pub fn inclusion(index: u64, size: u64) -> Option<Plan> {
         return None;
     }
     let mut rows = Vec::new();
-    let (mut start, mut end) = (0, size);
+    let (mut start, mut end) = (0_u64, size);
     while end.saturating_sub(start) > 1 {
         let middle = start.saturating_add(split(end.saturating_sub(start)));
         if index < middle {
@@ -89,7 +91,7 @@ pub fn consistency(old: u64, new: u64) -> Option<Plan> {
         return None;
     }
     let mut rows = Vec::new();
-    let (mut start, mut end) = (0, new);
+    let (mut start, mut end) = (0_u64, new);
     if old != 0 {
         while old != end {
             let middle = start.saturating_add(split(end.saturating_sub(start)));
@@ -341,7 +343,9 @@ mod tests {
             let mut nodes = BTreeMap::new();
             let mut frontier = Frontier::default();
             for leaf in &leaves {
-                frontier.push(*leaf, |node, hash| drop(nodes.insert(node, hash)));
+                frontier.push(*leaf, |node, hash| {
+                    nodes.insert(node, hash);
+                });
             }
             Self { leaves, nodes }
         }
