@@ -1,1 +1,195 @@
-//! To be written.
+//! Checkpoints: a log's signed tree head.
+//!
+//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-checkpoint.md>
+//!
+//! ```text
+//! example.com/log
+//! 3
+//! u7gOP8ZbBG9CqiMrAmdO4B3+sGDfWOGhC7Qg3OC3DRY=
+//!
+//! — example.com/log ...
+//! ```
+//!
+//! The text is the origin, the tree size in decimal, the root in base64, and extension lines, each ended by LF.
+//! A checkpoint is believed only when a key of its log signed it. A log's key has the origin as its name.
+//!
+//! ```
+//! use spec::{checkpoint::{self, Checkpoint}, merkle::{Frontier, leaf_hash}, note::{KeyKind, Note, Skey}};
+//!
+//! let mut tree = Frontier::default();
+//! tree.push(leaf_hash(b"entry"), |_, _| ());
+//! let checkpoint = Checkpoint::new("example.com/log", tree.head());
+//! let skey = Skey::from_seed("example.com/log", KeyKind::Ed25519, [1; 32]).unwrap();
+//! let note = Note { text: checkpoint.to_text(), signatures: vec![checkpoint::sign(&checkpoint, &skey)] };
+//! assert_eq!(checkpoint::open(&note, &[skey.vkey().clone()]), Ok(checkpoint));
+//! ```
+
+use crate::encoding;
+use crate::merkle::{Hash, TreeHead};
+use crate::note::{KeyKind, Note, NoteSignature, Skey, Vkey};
+use alloc::{format, string::String, vec::Vec};
+
+/// A log's statement of its size and root.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Checkpoint {
+    /// Which log speaks.
+    pub origin: String,
+    /// Size and root.
+    pub head: TreeHead,
+    /// Extension lines, without LF; Glarus writes none and gives them no meaning.
+    pub extensions: Vec<String>,
+}
+
+/// Why a text is not a checkpoint.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// Fewer than three lines, an empty line, or no final LF.
+    #[error("a checkpoint has an origin, a size and a root line, none of them empty, each ended by LF")]
+    Form,
+    /// The size is not a decimal without leading zeroes, or is beyond 2^63 - 1.
+    #[error("{0:?} is not a tree size: a decimal below 2^63 without sign and leading zeroes")]
+    Size(String),
+    /// The root is not the base64 of 32 bytes.
+    #[error("{0:?} is not a root: standard base64 of 32 bytes")]
+    Root(String),
+}
+
+impl Checkpoint {
+    /// Makes one without extension lines.
+    pub fn new(origin: &str, head: TreeHead) -> Self {
+        Self { origin: origin.into(), head, extensions: Vec::new() }
+    }
+
+    /// Reads a note's text. Writing it again gives the same bytes.
+    ///
+    /// # Errors
+    /// [`CheckpointError`], in the order of its variants.
+    pub fn parse(text: &str) -> Result<Self, CheckpointError> {
+        let mut lines = text.strip_suffix('\n').ok_or(CheckpointError::Form)?.split('\n');
+        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
+            return Err(CheckpointError::Form);
+        };
+        let extensions: Vec<String> = lines.map(String::from).collect();
+        if origin.is_empty() || extensions.iter().any(String::is_empty) {
+            return Err(CheckpointError::Form);
+        }
+        let short = |text: &str| text.chars().take(100).collect();
+        let size = encoding::decimal(size)
+            .filter(|size| i64::try_from(*size).is_ok())
+            .ok_or_else(|| CheckpointError::Size(short(size)))?;
+        let root = Hash::from_base64(root).ok_or_else(|| CheckpointError::Root(short(root)))?;
+        Ok(Self { origin: origin.into(), head: TreeHead { size, root }, extensions })
+    }
+
+    /// Writes the note's text.
+    pub fn to_text(&self) -> String {
+        let mut text = format!("{}\n{}\n{}\n", self.origin, self.head.size, self.head.root);
+        for line in &self.extensions {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Signs a checkpoint as its log: Ed25519 over the text.
+pub fn sign(checkpoint: &Checkpoint, key: &Skey) -> NoteSignature {
+    let vkey = key.vkey();
+    NoteSignature { name: vkey.name.clone(), id: vkey.id, bytes: key.sign(checkpoint.to_text().as_bytes()).to_vec() }
+}
+
+/// Why a note is not a checkpoint of the log asked for.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The text is not a checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A line names a known key and does not verify.
+    #[error("the signature of {name} (key ID {id:08x}) does not verify")]
+    BadSignature {
+        /// The key name.
+        name: String,
+        /// The key ID.
+        id: u32,
+    },
+    /// No line is by a key of the log.
+    #[error("no signature by a known key of log {origin:?}")]
+    NotSigned {
+        /// The checkpoint's origin.
+        origin: String,
+    },
+}
+
+/// Believes a checkpoint: its text parses and a key of its log signed it.
+///
+/// Spec: signed-note, "Signatures": lines by unknown keys are ignored, a failing line by a known key refuses the note.
+/// A log key counts only for the origin that is its name.
+///
+/// # Errors
+/// [`OpenError`], in the order of its variants.
+pub fn open(note: &Note, log_keys: &[Vkey]) -> Result<Checkpoint, OpenError> {
+    let checkpoint = Checkpoint::parse(&note.text)?;
+    let mut signed = false;
+    for signature in &note.signatures {
+        let of_the_log = |key: &&Vkey| key.kind == KeyKind::Ed25519 && key.name == checkpoint.origin;
+        for key in log_keys.iter().filter(of_the_log).filter(|key| key.made(signature)) {
+            if !key.verify(note.text.as_bytes(), &signature.bytes) {
+                return Err(OpenError::BadSignature { name: key.name.clone(), id: key.id });
+            }
+            signed = true;
+        }
+    }
+    if !signed {
+        return Err(OpenError::NotSigned { origin: checkpoint.origin });
+    }
+    Ok(checkpoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::empty_root;
+
+    fn skey(seed: u8) -> Skey {
+        Skey::from_seed("example.com/log", KeyKind::Ed25519, [seed; 32]).unwrap()
+    }
+
+    #[test]
+    fn text_forms_that_are_refused() {
+        let root = empty_root().to_base64();
+        for bad in [
+            "".into(),
+            format!("o\n0\n{root}"),
+            format!("\n0\n{root}\n"),
+            format!("o\n00\n{root}\n"),
+            format!("o\n+1\n{root}\n"),
+            format!("o\n007\n{root}\n"),
+            format!("o\n9223372036854775808\n{root}\n"),
+            format!("o\n0\n{root}\n\n"),
+            format!("o\n0\n{root}\nextension\n\n"),
+            format!("o\n0\n{}\n", root.trim_end_matches('=')),
+            "o\n0\nAAAA\n".into(),
+        ] {
+            assert!(Checkpoint::parse(&bad).is_err(), "{bad:?}");
+        }
+        let good = format!("o\n9223372036854775807\n{root}\nextension\n");
+        assert_eq!(Checkpoint::parse(&good).unwrap().to_text(), good);
+    }
+
+    #[test]
+    fn only_the_logs_own_keys_count() {
+        let checkpoint = Checkpoint::new("example.com/log", TreeHead { size: 0, root: empty_root() });
+        let (ours, theirs) = (skey(1), skey(2));
+        let note = |signatures| Note { text: checkpoint.to_text(), signatures };
+        let signed = note(alloc::vec![sign(&checkpoint, &theirs), sign(&checkpoint, &ours)]);
+        assert_eq!(open(&signed, &[ours.vkey().clone()]).as_ref(), Ok(&checkpoint));
+        let not_signed = Err(OpenError::NotSigned { origin: "example.com/log".into() });
+        assert_eq!(open(&note(alloc::vec![sign(&checkpoint, &theirs)]), &[ours.vkey().clone()]), not_signed);
+        let mut broken = signed.clone();
+        broken.signatures[1].bytes[5] ^= 1;
+        assert!(matches!(open(&broken, &[ours.vkey().clone()]), Err(OpenError::BadSignature { .. })));
+        let other_name = Skey::from_seed("example.com/other", KeyKind::Ed25519, [1; 32]).unwrap();
+        let foreign = note(alloc::vec![sign(&checkpoint, &other_name)]);
+        assert_eq!(open(&foreign, &[other_name.vkey().clone()]), not_signed);
+    }
+}

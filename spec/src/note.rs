@@ -1,1 +1,450 @@
-//! To be written.
+//! Signed notes: a text, and lines that sign it; and the keys that make and check those lines.
+//!
+//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/signed-note.md>
+//!
+//! ```text
+//! example.com/log
+//! 1
+//! lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c=
+//!
+//! — example.com/log Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=
+//! ```
+//!
+//! A note is UTF-8 without control characters except LF: a text that ends in LF, an empty line, and signature lines
+//! `— <key name> <base64 of key ID ‖ signature>`. The last empty line separates, so the text may have empty lines.
+//! Parsing and writing again gives the same bytes; a parsed note says nothing until a signature was verified
+//! ([`crate::checkpoint::open`], [`crate::cosignature::verify`]).
+//!
+//! Our limits: 256 KiB and 100 signatures a note (the specification asks for at least 16).
+//! A *vkey* is `<name>+<key ID>+<base64 of type ‖ public key>`; an *skey* is
+//! `PRIVATE+KEY+<name>+<key ID>+<base64 of type ‖ 32-byte seed>` on one line.
+//! The key ID is always the first four bytes of SHA-256(name ‖ LF ‖ type ‖ public key); a vkey with another is refused.
+//!
+//! ```
+//! use spec::note::{KeyKind, Skey};
+//!
+//! let skey = Skey::from_seed("example.com/log", KeyKind::Ed25519, [7; 32]).unwrap();
+//! let vkey = skey.vkey().to_string();
+//! assert_eq!(vkey.parse::<spec::note::Vkey>().unwrap(), *skey.vkey());
+//! ```
+
+use crate::encoding;
+use alloc::{format, string::String, vec::Vec};
+use core::{fmt, str::FromStr};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest as _, Sha256};
+
+/// The most bytes a note may have.
+pub const MAX_NOTE_BYTES: usize = 1 << 18;
+/// The most signature lines a note may have.
+pub const MAX_SIGNATURES: usize = 100;
+
+const DASH: &str = "\u{2014} ";
+
+/// What a key's signatures mean; the byte that stands before the key in vkeys and in the key ID.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum KeyKind {
+    /// 0x01: Ed25519 over the note's text; how a log signs its checkpoints.
+    Ed25519,
+    /// 0x04: timestamped Ed25519 cosignature over a checkpoint; how a witness signs.
+    CosignatureEd25519,
+    /// 0x06: timestamped ML-DSA-44 cosignature; known by name, not verified yet.
+    CosignatureMlDsa44,
+}
+
+impl KeyKind {
+    /// The signature type byte.
+    pub fn byte(self) -> u8 {
+        match self {
+            Self::Ed25519 => 0x01,
+            Self::CosignatureEd25519 => 0x04,
+            Self::CosignatureMlDsa44 => 0x06,
+        }
+    }
+
+    fn from_byte(byte: u8) -> Result<Self, KeyError> {
+        match byte {
+            0x01 => Ok(Self::Ed25519),
+            0x04 => Ok(Self::CosignatureEd25519),
+            0x06 => Ok(Self::CosignatureMlDsa44),
+            other => Err(KeyError::UnknownType(other)),
+        }
+    }
+}
+
+/// Why a vkey or an skey is refused.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Not `<name>+<8 hex digits>+<base64>`, or for an skey the same after `PRIVATE+KEY+`.
+    #[error("a key is written <name>+<key ID, 8 hex digits>+<base64>, for a secret one after PRIVATE+KEY+")]
+    Form,
+    /// The name is empty, or has a space, a plus or a control character.
+    #[error("the key name {0:?} is empty or has a space, a plus or a control character")]
+    Name(String),
+    /// A signature type that Glarus does not read.
+    #[error("key type 0x{0:02x} is not one of 0x01, 0x04, 0x06")]
+    UnknownType(u8),
+    /// A type that is known but not supported yet.
+    #[error("key type 0x{0:02x} (ML-DSA-44) is not supported yet")]
+    Unsupported(u8),
+    /// The key has another length than its type needs.
+    #[error("the key has {have} bytes after its type, {need} are needed")]
+    Length {
+        /// Bytes found.
+        have: usize,
+        /// Bytes that the type needs.
+        need: usize,
+    },
+    /// Not the one encoding of a point of large order.
+    #[error("the Ed25519 public key is not a canonical point of large order")]
+    WeakKey,
+    /// The key ID does not belong to this name and key.
+    #[error("the key ID is {have:08x}, this name and key have {need:08x}")]
+    KeyId {
+        /// The ID written.
+        have: u32,
+        /// The ID computed.
+        need: u32,
+    },
+}
+
+/// A verifier key: who signs, how, and with which public key.
+///
+/// Shapes: `<name>+<key ID, 8 lower-case hex digits>+<base64 of type ‖ 32 bytes>`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Vkey {
+    /// The key name; for a log its origin.
+    pub name: String,
+    /// The key ID.
+    pub id: u32,
+    /// What its signatures mean.
+    pub kind: KeyKind,
+    public: VerifyingKey,
+}
+
+impl Vkey {
+    /// Makes the key of this name.
+    ///
+    /// # Errors
+    /// [`KeyError::Name`], [`KeyError::Unsupported`], [`KeyError::WeakKey`].
+    pub fn new(name: &str, kind: KeyKind, public: &[u8; 32]) -> Result<Self, KeyError> {
+        if !is_key_name(name) {
+            return Err(KeyError::Name(name.into()));
+        }
+        if kind == KeyKind::CosignatureMlDsa44 {
+            return Err(KeyError::Unsupported(kind.byte()));
+        }
+        let point = strict_ed25519(public).ok_or(KeyError::WeakKey)?;
+        Ok(Self { name: name.into(), id: key_id(name, kind, public), kind, public: point })
+    }
+
+    /// The public key's 32 bytes.
+    pub fn public(&self) -> &[u8; 32] {
+        self.public.as_bytes()
+    }
+
+    /// Tells whether a line claims to be by this key: same name and same key ID.
+    pub fn made(&self, signature: &NoteSignature) -> bool {
+        self.name == signature.name && self.id == signature.id
+    }
+
+    /// Verifies an Ed25519 signature over `message` by the strict rule (RFC 8032, cofactorless, no small-order points).
+    ///
+    /// Cost: 35 us.
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        Signature::from_slice(signature).is_ok_and(|signature| self.public.verify_strict(message, &signature).is_ok())
+    }
+}
+
+impl FromStr for Vkey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let (name, id, kind, public) = key_parts(text)?;
+        let key = Self::new(name, kind, &public)?;
+        if key.id != id {
+            return Err(KeyError::KeyId { have: id, need: key.id });
+        }
+        Ok(key)
+    }
+}
+
+impl fmt::Display for Vkey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let material = [&[self.kind.byte()], self.public().as_slice()].concat();
+        write!(out, "{}+{:08x}+{}", self.name, self.id, encoding::base64(&material))
+    }
+}
+
+/// A signing key; its seed is wiped from memory when dropped, and its debug form shows only the public half.
+#[derive(Clone)]
+pub struct Skey {
+    vkey: Vkey,
+    secret: SigningKey,
+}
+
+impl Skey {
+    /// Makes the key of this name from 32 random bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::Name`], [`KeyError::Unsupported`].
+    pub fn from_seed(name: &str, kind: KeyKind, seed: [u8; 32]) -> Result<Self, KeyError> {
+        let secret = SigningKey::from_bytes(&seed);
+        let vkey = Vkey::new(name, kind, secret.verifying_key().as_bytes())?;
+        Ok(Self { vkey, secret })
+    }
+
+    /// The public half.
+    pub fn vkey(&self) -> &Vkey {
+        &self.vkey
+    }
+
+    /// The text form, secret: `PRIVATE+KEY+<name>+<key ID>+<base64 of type ‖ seed>`.
+    pub fn to_secret_text(&self) -> String {
+        let material = [&[self.vkey.kind.byte()], self.secret.as_bytes().as_slice()].concat();
+        format!("PRIVATE+KEY+{}+{:08x}+{}", self.vkey.name, self.vkey.id, encoding::base64(&material))
+    }
+
+    /// Signs `message`: 64 bytes.
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.secret.sign(message).to_bytes()
+    }
+}
+
+impl FromStr for Skey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let (name, id, kind, seed) = key_parts(text.strip_prefix("PRIVATE+KEY+").ok_or(KeyError::Form)?)?;
+        let key = Self::from_seed(name, kind, seed)?;
+        if key.vkey.id != id {
+            return Err(KeyError::KeyId { have: id, need: key.vkey.id });
+        }
+        Ok(key)
+    }
+}
+
+impl fmt::Debug for Skey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Skey({})", self.vkey)
+    }
+}
+
+fn key_parts(text: &str) -> Result<(&str, u32, KeyKind, [u8; 32]), KeyError> {
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(material)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(KeyError::Form);
+    };
+    let id = encoding::from_hex(id).map(u32::from_be_bytes).ok_or(KeyError::Form)?;
+    let material = encoding::from_base64(material).ok_or(KeyError::Form)?;
+    let (kind, key) = material.split_first().ok_or(KeyError::Form)?;
+    let kind = KeyKind::from_byte(*kind)?;
+    if kind == KeyKind::CosignatureMlDsa44 {
+        return Err(KeyError::Unsupported(kind.byte()));
+    }
+    let key = key.try_into().map_err(|_| KeyError::Length { have: key.len(), need: 32 })?;
+    Ok((name, id, kind, key))
+}
+
+fn key_id(name: &str, kind: KeyKind, public: &[u8]) -> u32 {
+    let hash = Sha256::new().chain_update(name).chain_update([b'\n', kind.byte()]).chain_update(public).finalize();
+    hash.first_chunk().map_or(0, |id| u32::from_be_bytes(*id))
+}
+
+/// Reads an Ed25519 public key; `None` unless it is the one encoding of a point that is not of small order.
+///
+/// Verification refuses small-order points anyway; refusing them when a key is configured says so early.
+pub(crate) fn strict_ed25519(public: &[u8; 32]) -> Option<VerifyingKey> {
+    let key = VerifyingKey::from_bytes(public).ok()?;
+    let canonical = key.to_edwards().compress().to_bytes() == *public;
+    (canonical && !key.is_weak()).then_some(key)
+}
+
+/// Tells whether a text can be a key name: not empty, without Unicode spaces, plus and control characters.
+pub fn is_key_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c == '+' || c.is_control())
+}
+
+/// One signature line.
+///
+/// Shapes: `— <name> <base64 of 4 bytes of key ID, big-endian ‖ at least one byte>` LF.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NoteSignature {
+    /// The key name that it claims.
+    pub name: String,
+    /// The key ID that it claims.
+    pub id: u32,
+    /// The signature, its form given by the key's kind.
+    pub bytes: Vec<u8>,
+}
+
+impl NoteSignature {
+    /// Reads one line, without its LF.
+    ///
+    /// # Errors
+    /// [`NoteError::SignatureLine`].
+    pub fn parse(line: &str) -> Result<Self, NoteError> {
+        let refused = || NoteError::SignatureLine(line.chars().take(100).collect());
+        let (name, material) = line.strip_prefix(DASH).and_then(|rest| rest.split_once(' ')).ok_or_else(refused)?;
+        let material = encoding::from_base64(material).ok_or_else(refused)?;
+        let (id, bytes) = material.split_first_chunk().ok_or_else(refused)?;
+        if !is_key_name(name) || bytes.is_empty() {
+            return Err(refused());
+        }
+        Ok(Self { name: name.into(), id: u32::from_be_bytes(*id), bytes: bytes.to_vec() })
+    }
+}
+
+impl fmt::Display for NoteSignature {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let material = [&self.id.to_be_bytes(), self.bytes.as_slice()].concat();
+        writeln!(out, "{DASH}{} {}", self.name, encoding::base64(&material))
+    }
+}
+
+/// Why bytes are not a note.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NoteError {
+    /// More than [`MAX_NOTE_BYTES`].
+    #[error("the note has {0} bytes, at most {MAX_NOTE_BYTES} are read")]
+    TooLong(usize),
+    /// Not UTF-8, or a control character other than LF.
+    #[error("the note is not UTF-8, or has a control character, at byte {0}")]
+    Characters(usize),
+    /// No empty line between a text and signature lines.
+    #[error("the note has no text, empty line and signature lines, each ended by LF")]
+    Form,
+    /// A signature line that is none.
+    #[error("not a signature line: {0:?}")]
+    SignatureLine(String),
+    /// More than [`MAX_SIGNATURES`].
+    #[error("the note has more than {MAX_SIGNATURES} signatures")]
+    TooManySignatures,
+}
+
+/// A text and the lines that sign it, none of them verified.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// The text, with its final LF.
+    pub text: String,
+    /// The signature lines, in order.
+    pub signatures: Vec<NoteSignature>,
+}
+
+impl Note {
+    /// Reads a note.
+    ///
+    /// # Errors
+    /// [`NoteError`], in the order of its variants.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
+        if bytes.len() > MAX_NOTE_BYTES {
+            return Err(NoteError::TooLong(bytes.len()));
+        }
+        let all = core::str::from_utf8(bytes).map_err(|error| NoteError::Characters(error.valid_up_to()))?;
+        // SPEC: "MUST NOT contain any ASCII control characters (those below U+0020) other than newline."
+        if let Some(at) = bytes.iter().position(|byte| *byte < 0x20 && *byte != b'\n') {
+            return Err(NoteError::Characters(at));
+        }
+        // SPEC: "the text is separated from the signatures by the last empty line in the note."
+        let at = all.rfind("\n\n").ok_or(NoteError::Form)?;
+        let (text, rest) = all.split_at_checked(at.saturating_add(1)).ok_or(NoteError::Form)?;
+        let lines = rest.strip_prefix('\n').and_then(|lines| lines.strip_suffix('\n')).ok_or(NoteError::Form)?;
+        let mut signatures = Vec::new();
+        for line in lines.split('\n') {
+            if signatures.len() == MAX_SIGNATURES {
+                return Err(NoteError::TooManySignatures);
+            }
+            signatures.push(NoteSignature::parse(line)?);
+        }
+        Ok(Self { text: text.into(), signatures })
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{}", self.text)?;
+        self.signatures.iter().try_for_each(|signature| signature.fmt(out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    const EXAMPLE: &str = "This is an example message.\n\n— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
+    const VKEY: &str = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+
+    #[test]
+    fn the_specifications_example_verifies() {
+        let vkey: Vkey = VKEY.parse().unwrap();
+        assert_eq!(vkey.to_string(), VKEY);
+        let note = Note::parse(EXAMPLE.as_bytes()).unwrap();
+        assert_eq!(note.to_string(), EXAMPLE);
+        let [signature] = note.signatures.as_slice() else { panic!() };
+        assert!(vkey.made(signature) && vkey.verify(note.text.as_bytes(), &signature.bytes));
+        assert!(!vkey.verify(b"This is another message.\n", &signature.bytes));
+    }
+
+    #[test]
+    fn every_damaged_note_is_refused_or_itself() {
+        let bytes = EXAMPLE.as_bytes();
+        for at in 0..bytes.len() {
+            assert!(Note::parse(&bytes[..at]).is_err(), "cut at {at}");
+            for value in 0..=255 {
+                let mut damaged = bytes.to_vec();
+                damaged[at] = value;
+                if let Ok(note) = Note::parse(&damaged) {
+                    assert_eq!(note.to_string().as_bytes(), damaged);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_key_counts() {
+        for (at, _) in VKEY.char_indices() {
+            assert!(VKEY[..at].parse::<Vkey>().is_err());
+            for c in ['A', 'b', '0', '+', ' ', '\n', '='] {
+                let mut damaged = VKEY.to_string();
+                damaged.replace_range(at..=at, &c.to_string());
+                assert!(damaged == VKEY || damaged.parse::<Vkey>().is_err(), "{damaged}");
+            }
+        }
+        let skey = Skey::from_seed("example.com/w", KeyKind::CosignatureEd25519, [3; 32]).unwrap();
+        let text = skey.to_secret_text();
+        assert_eq!(text.parse::<Skey>().unwrap().to_secret_text(), text);
+        assert!(!alloc::format!("{skey:?}").contains("PRIVATE"));
+    }
+
+    #[test]
+    fn notes_and_keys_that_are_refused() {
+        let too_many = format!("a\n\n{}", "— n AAAAAAE=\n".repeat(MAX_SIGNATURES + 1));
+        let line = |line: &str| Note::parse(format!("a\n\n{line}\n").as_bytes());
+        assert_eq!(Note::parse(too_many.as_bytes()), Err(NoteError::TooManySignatures));
+        assert_eq!(Note::parse(b"a\r\n\n\n"), Err(NoteError::Characters(1)));
+        assert_eq!(Note::parse(b"\xff"), Err(NoteError::Characters(0)));
+        assert_eq!(Note::parse(b"a\n"), Err(NoteError::Form));
+        assert!(line("— n AAAAAAE=").is_ok());
+        for bad in [
+            "",
+            "n AAAAAAE=",
+            "—  AAAAAAE=",
+            "— a+b AAAAAAE=",
+            "— n AAAAAA==",
+            "— n AAAA",
+            "— n AAAAAAE",
+            "— n\u{a0} AAAAAAE=",
+        ] {
+            assert!(line(bad).is_err(), "{bad:?}");
+        }
+        let mut weak = [0; 32];
+        weak[0] = 1;
+        assert_eq!(Vkey::new("n", KeyKind::Ed25519, &weak), Err(KeyError::WeakKey));
+        // p + 3 is another encoding of y = 3.
+        let mut other = [0xff; 32];
+        (other[0], other[31]) = (0xf0, 0x7f);
+        assert_eq!(Vkey::new("n", KeyKind::Ed25519, &other), Err(KeyError::WeakKey));
+        assert_eq!(Vkey::new("a b", KeyKind::Ed25519, &[3; 32]), Err(KeyError::Name("a b".into())));
+    }
+}
