@@ -1,1 +1,74 @@
-//! To be written.
+//! Entry bundles: 256 entries a file, each behind its length.
+//!
+//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-tiles.md#log-entries>
+//!
+//! Shapes: for each entry two bytes of length, big-endian, then the entry; 1 to 256 entries, so an entry has at most 65,535 bytes.
+//! (A file that ships with an artifact is a [`crate::bundle`], another thing.)
+//!
+//! ```
+//! let bytes = spec::entry_bundle::encode(&[b"one".as_slice(), b""]).unwrap();
+//! assert_eq!(bytes, b"\0\x03one\0\0");
+//! assert_eq!(spec::entry_bundle::parse(&bytes).unwrap(), [b"one".as_slice(), b""]);
+//! ```
+
+use alloc::vec::Vec;
+
+/// The most bytes an entry may have.
+pub const MAX_ENTRY_BYTES: usize = 65_535;
+
+/// Joins entries; `None` if one is longer than [`MAX_ENTRY_BYTES`].
+pub fn encode(entries: &[impl AsRef<[u8]>]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    for entry in entries {
+        let entry = entry.as_ref();
+        out.extend(u16::try_from(entry.len()).ok()?.to_be_bytes());
+        out.extend(entry);
+    }
+    Some(out)
+}
+
+/// Why bytes are not an entry bundle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum EntryBundleError {
+    /// The bytes end inside an entry or its length.
+    #[error("the entry bundle ends inside entry {0}")]
+    Truncated(usize),
+    /// No entry, or more than 256.
+    #[error("an entry bundle has 1 to 256 entries")]
+    Count,
+}
+
+/// Splits an entry bundle.
+///
+/// # Errors
+/// [`EntryBundleError`].
+pub fn parse(bytes: &[u8]) -> Result<Vec<&[u8]>, EntryBundleError> {
+    let mut entries = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() && entries.len() < 256 {
+        let truncated = EntryBundleError::Truncated(entries.len());
+        let (length, after) = rest.split_first_chunk().ok_or(truncated)?;
+        let (entry, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or(truncated)?;
+        entries.push(entry);
+        rest = after;
+    }
+    if entries.is_empty() || !rest.is_empty() {
+        return Err(EntryBundleError::Count);
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused() {
+        assert_eq!(parse(b""), Err(EntryBundleError::Count));
+        assert_eq!(parse(b"\0"), Err(EntryBundleError::Truncated(0)));
+        assert_eq!(parse(b"\0\0\0\x02a"), Err(EntryBundleError::Truncated(1)));
+        assert_eq!(parse(&[0; 512]).map(|entries| entries.len()), Ok(256));
+        assert_eq!(parse(&[0; 514]), Err(EntryBundleError::Count));
+        assert_eq!(encode(&[alloc::vec![0; 65_536]]), None);
+    }
+}
