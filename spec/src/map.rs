@@ -1,1 +1,693 @@
-//! To be written.
+//! The map: a sparse Merkle tree from keys to short texts, the same for whoever fills it.
+//!
+//! ```
+//! use spec::map::{self, Tile, TilePath, Tiles};
+//!
+//! // A writer asks which tiles its keys need, in rounds, and answers with its rows; a tile without a row is an empty one.
+//! let rows = std::collections::BTreeMap::<Vec<u8>, Vec<u8>>::new();
+//! let mut tiles = Tiles::default();
+//! let changes = [("fruit", "apple\n"), ("tree", "oak\n"), ("nut", "hazel\n")]
+//!     .map(|(key, value)| (map::key_hash(key), map::value_hash(value)));
+//! let keys = changes.map(|(key, _)| key);
+//! loop {
+//!     let missing = map::missing(&tiles, &keys);
+//!     if missing.is_empty() {
+//!         break;
+//!     }
+//!     for path in missing {
+//!         let row = rows.get(&path.encode());
+//!         tiles.0.insert(path, row.map_or(Ok(Tile::default()), |row| Tile::parse(&path, row))?);
+//!     }
+//! }
+//!
+//! // Then it puts all changes at once, and stores the tiles that changed: here the one at the root.
+//! let changed = map::put(&mut tiles, &changes)?;
+//! assert_eq!(changed, [TilePath::ROOT]);
+//! let root = map::root(&tiles)?;
+//! assert_eq!(root.to_base64(), "ROOT");
+//!
+//! // A reader has the root, a question and a proof. A key that is there:
+//! let proof = map::prove(&tiles, "nut")?;
+//! map::verify(&root, "nut", Some("hazel\n"), &proof)?;
+//! assert!(map::verify(&root, "nut", Some("brazil\n"), &proof).is_err());
+//!
+//! // And one that is not:
+//! let proof = map::prove(&tiles, "herb")?;
+//! map::verify(&root, "herb", None, &proof)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The tree
+//!
+//! - The *path* of a key is the 256 bits of SHA-256(key), the most significant bit of the first byte first.
+//!   Bit `d` says which way it goes at depth `d`: 0 left, 1 right.
+//! - The *subtree* of depth `d` on a path holds all leaves whose paths begin with the same `d` bits. Its hash is
+//!   - without a leaf: 32 zero bytes, which is the hash of nothing that anyone knows;
+//!   - with exactly one: that leaf's hash, SHA-256(0x02 ‖ SHA-256(key) ‖ SHA-256(value)), at whatever depth;
+//!   - with two or more: SHA-256(0x03 ‖ left ‖ right) of the two subtrees one deeper. One of them may be empty.
+//! - The *root* is the hash of the subtree of depth 0.
+//!
+//! So the root is decided by the keys and values alone, not by the order in which they came.
+//! Nothing is ever removed: a key that was put stays, with its last value.
+//! The map hashes texts and does not read them; what they say is the chapter [`state`](crate::state).
+//!
+//! # The proof
+//!
+//! A proof leads down the key's path to where it ends: at the first subtree with less than two leaves. That is one of
+//!
+//! | end | proves | `other` |
+//! |---|---|---|
+//! | the key's own leaf | that the key has this value | none |
+//! | an empty subtree | that the key is absent | none |
+//! | another key's leaf | that the key is absent | that leaf's SHA-256(key) ‖ SHA-256(value) |
+//!
+//! - Its depth `d` is at most 256. `siblings` are the hashes of the subtrees beside the path, from depth 1 to depth `d`,
+//!   the empty ones left out.
+//! - `mask` has one bit a depth, from depth 1 on, most significant bit of the first byte first: 1 where the sibling is in
+//!   `siblings`, 0 where it is empty. **The last bit set is that of depth `d`**, and the bits after it only fill the byte.
+//!   Nothing else states the depth, and nothing else needs to: the subtree above the end has two leaves at least, and the
+//!   end has one at most, so the deepest sibling is never empty. A mask of no bytes is depth 0.
+//! - The key hash in `other` differs from the key's and begins with the same `d` bits.
+//!
+//! Refused, beside a proof that leads to another root: a mask of more than 32 bytes or with a last byte of zero, siblings
+//! more or fewer than the bits set, a sibling of 32 zero bytes, an `other` beside a value, one that is the key itself, one
+//! that does not lie on the path. Then, unless SHA-256 is broken:
+//!
+//! - **A root gives one answer for a key, whoever made the root.** Two proofs for one key walk the same hashes down the same
+//!   path. If they end at the same depth, they end in the same hash, which is that of nothing, or of one leaf.
+//!   If one ends higher, its end would also have to be SHA-256(0x03 ‖ …), which no empty subtree and no leaf is.
+//! - **A root made by the rules above has one proof for a key**, to the bit. There are no longer and no shorter ones.
+//!
+//! What a proof cannot show is that its root was made by these rules. A root may hide a node with a lone leaf beside an empty
+//! subtree: a proof that ends in the leaf cannot be written, for its mask would end in an empty sibling. One that ends in
+//! the empty subtree can, for a leaf's hash looks like any other; what it proves is still the one answer of that root.
+//! Whether a root is what the log's entries give is found by replaying them, not here.
+//!
+//! # Tiles
+//!
+//! The tree is stored in tiles of 4 levels, so that a change touches few rows: for random keys about one more than the
+//! logarithm to base 16 of their number. The tile of `n` nibbles, `n` = 0 to 63, is the part of the tree between depth
+//! `4 n` and depth `4 n + 4`, and exists where more than one leaf lies below it; that of 0 nibbles, where any does.
+//! It has 16 slots, one a nibble, each of them
+//!
+//! | slot | means | tag | bytes in the row |
+//! |---|---|---|---|
+//! | empty | no leaf below | 0 | none |
+//! | leaf | one leaf below | 1 | SHA-256(key) ‖ SHA-256(value) |
+//! | node | two or more, in the tile one nibble deeper | 2 | the subtree's hash |
+//!
+//! Shapes: a row's key is the byte `n`, then the nibbles, high half first, the last low half 0 if `n` is odd: [`TilePath`].
+//! So rows sort by depth, then by path, and a round of [`missing`] reads them in order.
+//! Its value is 32 bits of tags, two a slot, the first slot's highest, then the slots' bytes in order: 36 to 1,028 bytes.
+//!
+//! A leaf sits in the highest tile where it has a slot of its own. Once a second key falls into that slot, both move down,
+//! into as many new tiles as they share nibbles, and the slot becomes a node.
+//! Nothing here reads a store: a caller gives the tiles and gets back which of them changed.
+
+use crate::merkle::Hash;
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use core::fmt;
+use sha2::{Digest as _, Sha256};
+
+/// The hash of an empty subtree, and so the root of an empty map: 32 zero bytes.
+pub const EMPTY: Hash = Hash([0; 32]);
+
+/// The most bytes that a proof's mask has: one bit for each of 256 depths.
+pub const MAX_MASK_BYTES: usize = 32;
+
+/// The most bytes that the row of a tile has: 16 leaves.
+pub const MAX_TILE_BYTES: usize = 1028;
+
+/// SHA-256 of a key: its path in the tree.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct KeyHash(pub [u8; 32]);
+
+/// SHA-256 of a value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ValueHash(pub [u8; 32]);
+
+/// Hashes a key.
+pub fn key_hash(key: &str) -> KeyHash {
+    KeyHash(Sha256::digest(key).into())
+}
+
+/// Hashes a value.
+pub fn value_hash(value: &str) -> ValueHash {
+    ValueHash(Sha256::digest(value).into())
+}
+
+/// Hashes a leaf: SHA-256(0x02 ‖ SHA-256(key) ‖ SHA-256(value)).
+fn leaf_hash(key: &KeyHash, value: &ValueHash) -> Hash {
+    Hash(Sha256::new().chain_update([2]).chain_update(key.0).chain_update(value.0).finalize().into())
+}
+
+/// Hashes two subtrees with two leaves or more in all: SHA-256(0x03 ‖ left ‖ right).
+fn node_hash(left: &Hash, right: &Hash) -> Hash {
+    Hash(Sha256::new().chain_update([3]).chain_update(left.0).chain_update(right.0).finalize().into())
+}
+
+impl KeyHash {
+    /// Which way the path goes at a depth, 0 to 255: true is right.
+    fn bit(&self, depth: usize) -> bool {
+        bit(&self.0, depth)
+    }
+
+    /// The slot of the path in its tile of `depth` nibbles.
+    fn slot(&self, depth: u8) -> usize {
+        let byte = self.0.get(usize::from(depth >> 1)).copied().unwrap_or(0);
+        usize::from(if depth & 1 == 0 { byte >> 4 } else { byte & 15 })
+    }
+
+    /// How many bits two paths begin with alike.
+    fn shared_bits(&self, other: &Self) -> usize {
+        (0..256).take_while(|depth| self.bit(*depth) == other.bit(*depth)).count()
+    }
+}
+
+/// Bit `at` of a row of bytes, most significant first; false beyond its end.
+fn bit(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at >> 3).is_some_and(|byte| byte & (0x80 >> (at & 7)) != 0)
+}
+
+/// Names a tile: the nibbles with which all paths through it begin.
+///
+/// Shapes: 0 to 63 nibbles; ordered by their number, then by their values, as its encoded form is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TilePath {
+    depth: u8,
+    /// The nibbles, high half first; the rest is zero.
+    nibbles: [u8; 32],
+}
+
+impl TilePath {
+    /// The tile of no nibbles, where every path begins.
+    pub const ROOT: Self = Self { depth: 0, nibbles: [0; 32] };
+
+    /// The tile of `depth` nibbles on the path of a key; `None` beyond 63.
+    fn on(key: &KeyHash, depth: u8) -> Option<Self> {
+        let mut nibbles = key.0;
+        for (byte, first) in nibbles.iter_mut().zip((0_u8..).step_by(2)) {
+            *byte &= match depth.saturating_sub(first) {
+                0 => 0,
+                1 => 0xf0,
+                _ => 0xff,
+            };
+        }
+        (depth < 64).then_some(Self { depth, nibbles })
+    }
+
+    /// The tile one nibble deeper on the path of a key; `None` if this is the deepest.
+    fn below(&self, key: &KeyHash) -> Option<Self> {
+        Self::on(key, self.depth.saturating_add(1))
+    }
+
+    /// Nibbles in the path, 0 to 63.
+    pub fn depth(&self) -> u8 {
+        self.depth
+    }
+
+    /// Writes the row's key.
+    ///
+    /// Shapes: the byte `depth`, then `depth` nibbles in `depth / 2` bytes, rounded up.
+    pub fn encode(&self) -> Vec<u8> {
+        let packed = self.nibbles.iter().take(usize::from(self.depth.div_ceil(2)));
+        core::iter::once(&self.depth).chain(packed).copied().collect()
+    }
+
+    /// Reads a row's key; `None` unless it is the one form of a path.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (depth, packed) = bytes.split_first()?;
+        let mut nibbles = [0; 32];
+        nibbles.get_mut(..packed.len())?.copy_from_slice(packed);
+        Self::on(&KeyHash(nibbles), *depth).filter(|path| path.encode() == bytes)
+    }
+}
+
+impl fmt::Display for TilePath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/", self.depth)?;
+        (0..self.depth).try_for_each(|depth| write!(out, "{:x}", KeyHash(self.nibbles).slot(depth)))
+    }
+}
+
+impl fmt::Debug for TilePath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
+
+/// What lies below one of a tile's 16 ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Slot {
+    #[default]
+    Empty,
+    Leaf(KeyHash, ValueHash),
+    Node(Hash),
+}
+
+/// Four levels of the tree: what lies below each of 16 neighbouring paths.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Tile {
+    slots: Box<[Slot; 16]>,
+}
+
+/// Why the row of a tile is refused: the store is damaged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum TileError {
+    /// The row is shorter than its tags, or not as long as they say.
+    #[error("the map tile {path} has {have} bytes, its tags need {need}")]
+    Length {
+        /// The tile.
+        path: TilePath,
+        /// Bytes in the row.
+        have: usize,
+        /// Bytes that its tags need.
+        need: usize,
+    },
+    /// A slot has the tag 3, or is a node in a tile of 63 nibbles.
+    #[error("slot {slot} of the map tile {path} has tag {tag}")]
+    Tag {
+        /// The tile.
+        path: TilePath,
+        /// The slot, 0 to 15.
+        slot: usize,
+        /// Its tag.
+        tag: u8,
+    },
+    /// A leaf's path does not lead to its slot.
+    #[error("the leaf in slot {slot} of the map tile {path} belongs elsewhere")]
+    Stray {
+        /// The tile.
+        path: TilePath,
+        /// The slot, 0 to 15.
+        slot: usize,
+    },
+    /// The tile has no leaf below it, or is not the root's and has a single one: such a tile is not stored.
+    #[error("the map tile {path} has too few leaves to exist")]
+    Sparse {
+        /// The tile.
+        path: TilePath,
+    },
+}
+
+impl Tile {
+    /// Writes the row: tags, then the bytes of each slot.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut tags = 0_u32;
+        let mut body = Vec::with_capacity(MAX_TILE_BYTES);
+        for slot in self.slots.iter() {
+            let tag = match slot {
+                Slot::Empty => 0,
+                Slot::Leaf(key, value) => {
+                    body.extend_from_slice(&key.0);
+                    body.extend_from_slice(&value.0);
+                    1
+                }
+                Slot::Node(hash) => {
+                    body.extend_from_slice(&hash.0);
+                    2
+                }
+            };
+            tags = tags << 2 | tag;
+        }
+        tags.to_be_bytes().into_iter().chain(body).collect()
+    }
+
+    /// Reads the row of the tile `path`.
+    ///
+    /// What it takes, [`Tile::encode`] writes back byte for byte. The hashes of nodes are taken as they are.
+    ///
+    /// # Errors
+    /// [`TileError`]: the length first, then slot by slot, then the number of leaves.
+    pub fn parse(path: &TilePath, bytes: &[u8]) -> Result<Self, TileError> {
+        let (path, have) = (*path, bytes.len());
+        let short = TileError::Length { path, have, need: 4 };
+        let (tags, mut body) = bytes.split_first_chunk().ok_or(short)?;
+        let tags: [u8; 16] = tags_of(u32::from_be_bytes(*tags));
+        let need = tags.iter().fold(4_usize, |sum, tag| sum.saturating_add(body_bytes(*tag)));
+        if have != need {
+            return Err(TileError::Length { path, have, need });
+        }
+        let mut take = || {
+            let (first, rest) = body.split_first_chunk().ok_or(short)?;
+            body = rest;
+            Ok(*first)
+        };
+        let mut tile = Self::default();
+        for ((number, slot), tag) in tile.slots.iter_mut().enumerate().zip(tags) {
+            *slot = match tag {
+                0 => Slot::Empty,
+                1 => Slot::Leaf(KeyHash(take()?), ValueHash(take()?)),
+                2 if path.depth < 63 => Slot::Node(Hash(take()?)),
+                _ => return Err(TileError::Tag { path, slot: number, tag }),
+            };
+            if let Slot::Leaf(key, _) = slot
+                && (TilePath::on(key, path.depth) != Some(path) || key.slot(path.depth) != number)
+            {
+                return Err(TileError::Stray { path, slot: number });
+            }
+        }
+        if !tile.exists_at(&path) { Err(TileError::Sparse { path }) } else { Ok(tile) }
+    }
+
+    /// The hash of the whole tile's subtree.
+    fn hash(&self) -> Hash {
+        subtree_hash(self.slots.as_slice())
+    }
+
+    /// Whether a tile with these slots exists there: it has two leaves below it, or one at the root.
+    fn exists_at(&self, path: &TilePath) -> bool {
+        match end(self.slots.as_slice()) {
+            None => true,
+            Some(Slot::Empty) => false,
+            Some(_) => *path == TilePath::ROOT,
+        }
+    }
+}
+
+/// The tags of a tile's slots, two bits each, the first slot's highest.
+fn tags_of(tags: u32) -> [u8; 16] {
+    let mut shifted = tags;
+    [(); 16].map(|()| {
+        shifted = shifted.rotate_left(2);
+        u8::try_from(shifted & 3).unwrap_or(0)
+    })
+}
+
+/// Bytes that a slot with this tag has in the row.
+fn body_bytes(tag: u8) -> usize {
+    match tag {
+        1 => 64,
+        2 => 32,
+        _ => 0,
+    }
+}
+
+/// The end of all paths into neighbouring slots: their only leaf, or that there is none. `None` if there are two or more.
+fn end(slots: &[Slot]) -> Option<Slot> {
+    let mut taken = slots.iter().filter(|slot| **slot != Slot::Empty);
+    match (taken.next(), taken.next()) {
+        (None, _) => Some(Slot::Empty),
+        (Some(leaf @ Slot::Leaf(..)), None) => Some(*leaf),
+        _ => None,
+    }
+}
+
+/// The hash of the subtree over neighbouring slots: 1, 2, 4, 8 or 16 of them.
+fn subtree_hash(slots: &[Slot]) -> Hash {
+    match (end(slots), slots) {
+        (Some(Slot::Leaf(key, value)), _) => leaf_hash(&key, &value),
+        (Some(_), _) => EMPTY,
+        (None, [Slot::Node(hash)]) => *hash,
+        (None, _) => {
+            let (left, right) = slots.split_at(slots.len() >> 1);
+            node_hash(&subtree_hash(left), &subtree_hash(right))
+        }
+    }
+}
+
+/// The tiles at hand: read from rows, or a whole map in memory. Never an absent one in place of a stored one.
+///
+/// A tile without a row is given as an empty one, [`Tile::default`]. That is right for the root of an empty map alone;
+/// deeper tiles are asked for where the one above has a node, and [`put`] and [`prove`] refuse an empty one there.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Tiles(pub BTreeMap<TilePath, Tile>);
+
+/// Why nothing was put, proved or hashed: a tile is not at hand.
+///
+/// After the rounds of [`missing`], it means that the store has no row for it, and is damaged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the map tile {path} is not there")]
+pub struct Missing {
+    /// The tile.
+    pub path: TilePath,
+}
+
+impl Tiles {
+    fn get(&self, path: TilePath) -> Result<&Tile, Missing> {
+        let tile = self.0.get(&path).ok_or(Missing { path })?;
+        if path == TilePath::ROOT || tile.exists_at(&path) { Ok(tile) } else { Err(Missing { path }) }
+    }
+}
+
+/// Lists the tiles that must be at hand before these keys can be put or proved, as far as the tiles at hand tell.
+///
+/// Call it again with those added, until the list is empty: the next round asks for the tiles below them.
+///
+/// Shapes: sorted, each once. At most 64 rounds.
+///
+/// Cost: a look-up for each tile on the paths of the keys.
+pub fn missing(tiles: &Tiles, keys: &[KeyHash]) -> Vec<TilePath> {
+    let mut sorted = keys.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let mut lacking = Vec::new();
+    walk(tiles, TilePath::ROOT, &sorted, &mut |lack| lacking.push(lack.path));
+    lacking.retain(|path| !tiles.0.contains_key(path));
+    lacking.sort_unstable();
+    lacking
+}
+
+/// Follows sorted keys from a tile on down, and reports each tile that is not there.
+fn walk(tiles: &Tiles, path: TilePath, keys: &[KeyHash], lacking: &mut impl FnMut(Missing)) {
+    if keys.is_empty() {
+        return;
+    }
+    let tile = match tiles.get(path) {
+        Ok(tile) => tile,
+        Err(lack) => return lacking(lack),
+    };
+    for group in keys.chunk_by(|a, b| a.slot(path.depth) == b.slot(path.depth)) {
+        if let Some(key) = group.first()
+            && let Some(Slot::Node(_)) = tile.slots.get(key.slot(path.depth))
+            && let Some(below) = path.below(key)
+        {
+            walk(tiles, below, group, lacking);
+        }
+    }
+}
+
+/// Puts values under keys, and returns the tiles that were written, sorted. Of several values for one key the last counts.
+///
+/// Cost: each of those tiles is hashed once, whatever the number of changes below it: at most 31 hashes, 15 where all slots
+/// are nodes. Two or more changes of neighbours so cost less than they do one by one.
+///
+/// # Errors
+/// [`Missing`] names the first tile that is not there; nothing has changed then.
+pub fn put(tiles: &mut Tiles, changes: &[(KeyHash, ValueHash)]) -> Result<Vec<TilePath>, Missing> {
+    let sorted: BTreeMap<KeyHash, ValueHash> = changes.iter().copied().collect();
+    let keys: Vec<_> = sorted.keys().copied().collect();
+    let mut first = None;
+    walk(tiles, TilePath::ROOT, &keys, &mut |lack| first = first.or(Some(lack)));
+    if let Some(lack) = first {
+        return Err(lack);
+    }
+    let mut written = Vec::new();
+    let changes: Vec<_> = sorted.into_iter().collect();
+    if !changes.is_empty() {
+        put_below(tiles, TilePath::ROOT, &changes, &mut written);
+    }
+    written.sort_unstable();
+    Ok(written)
+}
+
+/// Puts sorted changes, each key once, all on the path of a tile, and returns its new hash.
+///
+/// The recursion ends at 64 tiles: two keys that share 63 nibbles differ in the last, so each has a slot of its own.
+fn put_below(
+    tiles: &mut Tiles,
+    path: TilePath,
+    changes: &[(KeyHash, ValueHash)],
+    written: &mut Vec<TilePath>,
+) -> Hash {
+    let mut tile = tiles.0.remove(&path).unwrap_or_default();
+    for group in changes.chunk_by(|(a, _), (b, _)| a.slot(path.depth) == b.slot(path.depth)) {
+        let Some((key, value)) = group.first() else { continue };
+        let Some(slot) = tile.slots.get_mut(key.slot(path.depth)) else { continue };
+        let mut all = group.to_vec();
+        // A leaf that is not alone any more moves down with those who join it.
+        if let Slot::Leaf(old, old_value) = slot
+            && let Err(at) = all.binary_search_by(|(key, _)| key.cmp(old))
+        {
+            all.insert(at, (*old, *old_value));
+        }
+        *slot = match path.below(key) {
+            Some(below) if all.len() > 1 || matches!(slot, Slot::Node(_)) => {
+                Slot::Node(put_below(tiles, below, &all, written))
+            }
+            _ => Slot::Leaf(*key, *value),
+        };
+    }
+    let hash = tile.hash();
+    tiles.0.insert(path, tile);
+    written.push(path);
+    hash
+}
+
+/// The map's root.
+///
+/// # Errors
+/// [`Missing`] if the root's tile is not there. That of an empty map is an empty tile.
+pub fn root(tiles: &Tiles) -> Result<Hash, Missing> {
+    Ok(tiles.get(TilePath::ROOT)?.hash())
+}
+
+/// The proof that a key has its value, or is absent: the module documentation has its rules.
+///
+/// Shapes: `mask` is at most 32 bytes, the last not 0; `siblings` has one hash for each bit set in it, the deepest last.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MapProof {
+    /// Which depths have a sibling that is not empty.
+    pub mask: Vec<u8>,
+    /// These siblings, from the root down.
+    pub siblings: Vec<Hash>,
+    /// The leaf met instead of the key's.
+    pub other: Option<(KeyHash, ValueHash)>,
+}
+
+impl MapProof {
+    /// Depth of the path's end, 0 to 256: that of the last bit set in the mask. `None` if the mask has another form.
+    fn depth(&self) -> Option<usize> {
+        let Some(last) = self.mask.last() else { return Some(0) };
+        let bits = self.mask.len().checked_mul(8)?.checked_sub(usize::try_from(last.trailing_zeros()).ok()?)?;
+        (self.mask.len() <= MAX_MASK_BYTES && *last != 0).then_some(bits)
+    }
+
+    /// Notes the sibling of the next depth.
+    fn push(&mut self, depth: usize, sibling: Hash) {
+        if sibling == EMPTY {
+            return;
+        }
+        self.mask.resize((depth >> 3).saturating_add(1), 0);
+        if let Some(byte) = self.mask.last_mut() {
+            *byte |= 0x80 >> (depth & 7);
+        }
+        self.siblings.push(sibling);
+    }
+}
+
+/// Proves what the map says about a key.
+///
+/// Cost: 11 hashes for each tile on the path, more where slots are leaves.
+///
+/// # Errors
+/// [`Missing`] names the tile of the path that is not there.
+pub fn prove(tiles: &Tiles, key: &str) -> Result<MapProof, Missing> {
+    prove_path(tiles, &key_hash(key))
+}
+
+fn prove_path(tiles: &Tiles, key: &KeyHash) -> Result<MapProof, Missing> {
+    let mut proof = MapProof::default();
+    let mut depth = 0_usize;
+    let mut path = Some(TilePath::ROOT);
+    while let Some(at) = path {
+        let mut slots = tiles.get(at)?.slots.as_slice();
+        while slots.len() > 1 && end(slots).is_none() {
+            let (left, right) = slots.split_at(slots.len() >> 1);
+            let (own, sibling) = if key.bit(depth) { (right, left) } else { (left, right) };
+            proof.push(depth, subtree_hash(sibling));
+            (slots, depth) = (own, depth.saturating_add(1));
+        }
+        path = match end(slots) {
+            None => at.below(key),
+            Some(Slot::Leaf(found, value)) if found != *key => {
+                proof.other = Some((found, value));
+                None
+            }
+            Some(_) => None,
+        };
+    }
+    Ok(proof)
+}
+
+/// Why a proof is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum MapError {
+    /// The mask is longer than 32 bytes, or its last byte is zero.
+    #[error("the map proof's mask of {have} bytes is longer than 32 or ends in a zero byte")]
+    Mask {
+        /// Bytes in the mask.
+        have: usize,
+    },
+    /// There are more or fewer siblings than bits set in the mask.
+    #[error("the map proof has {have} siblings, its mask needs {need}")]
+    Siblings {
+        /// Siblings in the proof.
+        have: usize,
+        /// Bits set in the mask.
+        need: usize,
+    },
+    /// A sibling is the empty subtree, which the mask alone says.
+    #[error("sibling {index} of the map proof is an empty subtree")]
+    EmptySibling {
+        /// Its number in the proof, from 0.
+        index: usize,
+    },
+    /// The proof of a value names another leaf.
+    #[error("the map proof of a value ends in another leaf")]
+    OtherBesideValue,
+    /// The other leaf is the key's own.
+    #[error("the map proof of an absence ends in the leaf of the key itself")]
+    OtherIsKey,
+    /// The other leaf does not lie where the proof ends.
+    #[error("the other leaf shares {shared} bits with the key, the map proof ends at depth {depth}")]
+    OtherElsewhere {
+        /// Bits that both paths begin with.
+        shared: usize,
+        /// Depth at which the proof ends.
+        depth: usize,
+    },
+    /// The proof leads to another root.
+    #[error("the map proof leads to root {computed}, the map has {root}")]
+    Root {
+        /// Where the proof leads.
+        computed: Hash,
+        /// The map's root.
+        root: Hash,
+    },
+}
+
+/// Verifies that the map with this root has exactly this value under a key, or nothing: `None`.
+///
+/// Cost: one hash for each depth, at most 256 and three more.
+///
+/// # Errors
+/// [`MapError`], in the order of its variants.
+pub fn verify(root: &Hash, key: &str, value: Option<&str>, proof: &MapProof) -> Result<(), MapError> {
+    verify_path(root, &key_hash(key), value.map(value_hash).as_ref(), proof)
+}
+
+fn verify_path(root: &Hash, key: &KeyHash, value: Option<&ValueHash>, proof: &MapProof) -> Result<(), MapError> {
+    let depth = proof.depth().ok_or(MapError::Mask { have: proof.mask.len() })?;
+    let (have, need) = (proof.siblings.len(), (0..depth).filter(|at| bit(&proof.mask, *at)).count());
+    if have != need {
+        return Err(MapError::Siblings { have, need });
+    }
+    if let Some(index) = proof.siblings.iter().position(|sibling| *sibling == EMPTY) {
+        return Err(MapError::EmptySibling { index });
+    }
+    let end = match (value, &proof.other) {
+        (Some(_), Some(_)) => return Err(MapError::OtherBesideValue),
+        (Some(value), None) => leaf_hash(key, value),
+        (None, Some((other, value))) => {
+            if other == key {
+                return Err(MapError::OtherIsKey);
+            }
+            let shared = key.shared_bits(other);
+            if shared < depth {
+                return Err(MapError::OtherElsewhere { shared, depth });
+            }
+            leaf_hash(other, value)
+        }
+        (None, None) => EMPTY,
+    };
+    let mut siblings = proof.siblings.iter().rev();
+    let computed = (0..depth).rev().fold(end, |hash, at| {
+        let sibling = if bit(&proof.mask, at) { siblings.next().unwrap_or(&EMPTY) } else { &EMPTY };
+        if key.bit(at) { node_hash(sibling, &hash) } else { node_hash(&hash, sibling) }
+    });
+    if computed != *root {
+        return Err(MapError::Root { computed, root: *root });
+    }
+    Ok(())
+}
