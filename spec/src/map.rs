@@ -24,7 +24,7 @@
 //! let changed = map::put(&mut tiles, &changes)?;
 //! assert_eq!(changed, [TilePath::ROOT]);
 //! let root = map::root(&tiles)?;
-//! assert_eq!(root.to_base64(), "ROOT");
+//! assert_eq!(root.to_base64(), "E4koQnFa9z4Wz2VjlaLAEgegwz/QwDUsoSAyu8eGG+g=");
 //!
 //! // A reader has the root, a question and a proof. A key that is there:
 //! let proof = map::prove(&tiles, "nut")?;
@@ -347,7 +347,7 @@ impl Tile {
                 return Err(TileError::Stray { path, slot: number });
             }
         }
-        if !tile.exists_at(&path) { Err(TileError::Sparse { path }) } else { Ok(tile) }
+        if tile.exists_at(&path) { Ok(tile) } else { Err(TileError::Sparse { path }) }
     }
 
     /// The hash of the whole tile's subtree.
@@ -434,7 +434,7 @@ impl Tiles {
 ///
 /// Call it again with those added, until the list is empty: the next round asks for the tiles below them.
 ///
-/// Shapes: sorted, each once. At most 64 rounds.
+/// Shapes: sorted, each once. At most 64 rounds. The root's tile is always needed, by no keys too.
 ///
 /// Cost: a look-up for each tile on the paths of the keys.
 pub fn missing(tiles: &Tiles, keys: &[KeyHash]) -> Vec<TilePath> {
@@ -450,9 +450,6 @@ pub fn missing(tiles: &Tiles, keys: &[KeyHash]) -> Vec<TilePath> {
 
 /// Follows sorted keys from a tile on down, and reports each tile that is not there.
 fn walk(tiles: &Tiles, path: TilePath, keys: &[KeyHash], lacking: &mut impl FnMut(Missing)) {
-    if keys.is_empty() {
-        return;
-    }
     let tile = match tiles.get(path) {
         Ok(tile) => tile,
         Err(lack) => return lacking(lack),
@@ -494,12 +491,7 @@ pub fn put(tiles: &mut Tiles, changes: &[(KeyHash, ValueHash)]) -> Result<Vec<Ti
 /// Puts sorted changes, each key once, all on the path of a tile, and returns its new hash.
 ///
 /// The recursion ends at 64 tiles: two keys that share 63 nibbles differ in the last, so each has a slot of its own.
-fn put_below(
-    tiles: &mut Tiles,
-    path: TilePath,
-    changes: &[(KeyHash, ValueHash)],
-    written: &mut Vec<TilePath>,
-) -> Hash {
+fn put_below(tiles: &mut Tiles, path: TilePath, changes: &[(KeyHash, ValueHash)], written: &mut Vec<TilePath>) -> Hash {
     let mut tile = tiles.0.remove(&path).unwrap_or_default();
     for group in changes.chunk_by(|(a, _), (b, _)| a.slot(path.depth) == b.slot(path.depth)) {
         let Some((key, value)) = group.first() else { continue };
@@ -690,4 +682,545 @@ fn verify_path(root: &Hash, key: &KeyHash, value: Option<&ValueHash>, proof: &Ma
         return Err(MapError::Root { computed, root: *root });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{format, string::ToString as _, vec};
+
+    type Leaves = BTreeMap<KeyHash, ValueHash>;
+
+    /// The tree written from its definition alone: what all else is compared with.
+    mod naive {
+        use super::*;
+
+        type Row = [(KeyHash, ValueHash)];
+
+        fn halves(leaves: &Row, depth: usize) -> (&Row, &Row) {
+            leaves.split_at(leaves.partition_point(|(key, _)| key.0[depth / 8] >> (7 - depth % 8) & 1 == 0))
+        }
+
+        pub(super) fn hash(leaves: &Row, depth: usize) -> Hash {
+            let sha = |parts: [&[u8]; 3]| Hash(Sha256::digest(parts.concat()).into());
+            match leaves {
+                [] => Hash([0; 32]),
+                [(key, value)] => sha([&[2], &key.0, &value.0]),
+                _ => {
+                    let (left, right) = halves(leaves, depth);
+                    sha([&[3], &hash(left, depth + 1).0, &hash(right, depth + 1).0])
+                }
+            }
+        }
+
+        pub(super) fn root(leaves: &Leaves) -> Hash {
+            hash(&leaves.iter().map(|(key, value)| (*key, *value)).collect::<Vec<_>>(), 0)
+        }
+
+        pub(super) fn proof(leaves: &Leaves, key: &KeyHash) -> MapProof {
+            let row: Vec<_> = leaves.iter().map(|(key, value)| (*key, *value)).collect();
+            let (mut rest, mut bits, mut siblings) = (row.as_slice(), Vec::new(), Vec::new());
+            while rest.len() > 1 {
+                let depth = bits.len();
+                let (left, right) = halves(rest, depth);
+                let one = key.0[depth / 8] >> (7 - depth % 8) & 1 == 1;
+                let (own, beside) = if one { (right, left) } else { (left, right) };
+                bits.push(!beside.is_empty());
+                siblings.extend((!beside.is_empty()).then(|| hash(beside, depth + 1)));
+                rest = own;
+            }
+            let byte = |bits: &[bool]| (0..8).fold(0, |sum, at| sum * 2 + u8::from(bits.get(at) == Some(&true)));
+            let other = rest.first().copied().filter(|(found, _)| found != key);
+            MapProof { mask: bits.chunks(8).map(byte).collect(), siblings, other }
+        }
+    }
+
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0
+        }
+
+        fn below(&mut self, end: usize) -> usize {
+            (self.next() >> 11) as usize % end
+        }
+
+        fn bytes(&mut self) -> [u8; 32] {
+            let words = [(); 4].map(|()| self.next().to_be_bytes());
+            words.concat().try_into().unwrap()
+        }
+
+        /// A key that shares its first bits with one of `keys`, often very many of them, and differs in the next.
+        fn near(&mut self, keys: &[KeyHash]) -> KeyHash {
+            let mut key = self.bytes();
+            if !keys.is_empty() && self.below(4) > 0 {
+                let model = keys[self.below(keys.len())];
+                let shared = [self.below(256), self.below(12), 255 - self.below(12)][self.below(3)];
+                for at in 0..=shared {
+                    let bit = model.bit(at) != (at == shared);
+                    key[at / 8] = key[at / 8] & !(0x80 >> (at % 8)) | u8::from(bit) << (7 - at % 8);
+                }
+            }
+            KeyHash(key)
+        }
+
+        fn leaves(&mut self, count: usize) -> Leaves {
+            let mut keys = Vec::new();
+            while keys.len() < count {
+                let key = self.near(&keys);
+                keys.push(key);
+            }
+            keys.into_iter().map(|key| (key, ValueHash(self.bytes()))).collect()
+        }
+
+        fn shuffle<T>(&mut self, row: &mut [T]) {
+            for at in 1..row.len() {
+                row.swap(at, self.below(at + 1));
+            }
+        }
+    }
+
+    /// A store of rows, as a log has it: tiles are read and written as bytes.
+    #[derive(Default)]
+    struct Store(BTreeMap<Vec<u8>, Vec<u8>>);
+
+    impl Store {
+        fn load(&self, keys: &[KeyHash]) -> Tiles {
+            let mut tiles = Tiles::default();
+            for round in 0.. {
+                assert!(round <= 64);
+                let lacking = missing(&tiles, keys);
+                assert!(lacking.is_sorted());
+                if lacking.is_empty() {
+                    break;
+                }
+                for path in lacking {
+                    let row = self.0.get(&path.encode());
+                    let tile = row.map_or_else(Tile::default, |row| Tile::parse(&path, row).unwrap());
+                    assert!(tiles.0.insert(path, tile).is_none(), "{path} asked for twice");
+                }
+            }
+            tiles
+        }
+
+        fn put(&mut self, changes: &[(KeyHash, ValueHash)]) -> Hash {
+            let keys: Vec<_> = changes.iter().map(|(key, _)| *key).collect();
+            let mut tiles = self.load(&keys);
+            let before = tiles.clone();
+            let written = put(&mut tiles, changes).unwrap();
+            for (path, tile) in &tiles.0 {
+                assert!(before.0.get(path) == Some(tile) || written.contains(path), "{path} changed unsaid");
+            }
+            for path in written {
+                self.0.insert(path.encode(), tiles.0[&path].encode());
+            }
+            root(&tiles).unwrap()
+        }
+
+        fn of(leaves: &Leaves) -> (Self, Hash) {
+            let mut store = Self::default();
+            let changes: Vec<_> = leaves.iter().map(|(key, value)| (*key, *value)).collect();
+            let root = store.put(&changes);
+            (store, root)
+        }
+
+        fn prove(&self, key: &KeyHash) -> MapProof {
+            prove_path(&self.load(&[*key]), key).unwrap()
+        }
+    }
+
+    #[test]
+    fn the_root_does_not_depend_on_order_or_batches() {
+        let mut random = Random(1);
+        for round in 0..300 {
+            let leaves = random.leaves(round % 60);
+            let expect = naive::root(&leaves);
+            let (whole, root) = Store::of(&leaves);
+            assert_eq!(root, expect);
+            for _ in 0..3 {
+                let mut changes: Vec<_> = leaves.iter().map(|(key, value)| (*key, *value)).collect();
+                random.shuffle(&mut changes);
+                // Some come first with another value, some twice in a batch.
+                let early: Vec<_> = changes.iter().step_by(3).map(|(key, _)| (*key, ValueHash([1; 32]))).collect();
+                let mut store = Store::default();
+                let mut root = store.put(&early);
+                let mut rest = changes.as_slice();
+                while !rest.is_empty() {
+                    let (batch, later) = rest.split_at(1 + random.below(rest.len()));
+                    let twice: Vec<_> = batch.iter().map(|(key, _)| (*key, ValueHash([2; 32]))).collect();
+                    root = store.put(&[&twice, batch].concat());
+                    rest = later;
+                }
+                assert_eq!(root, expect);
+                assert_eq!(store.0, whole.0, "same leaves, same rows");
+            }
+        }
+    }
+
+    #[test]
+    fn a_map_of_many_keys_stays_flat() {
+        let mut random = Random(2);
+        let leaves: Leaves = (0..20_000).map(|_| (KeyHash(random.bytes()), ValueHash(random.bytes()))).collect();
+        let (store, root) = Store::of(&leaves);
+        assert_eq!(root, naive::root(&leaves));
+        let deepest = store.0.keys().map(|path| path[0]).max().unwrap();
+        assert!(deepest <= 7, "{deepest}");
+        for (key, value) in leaves.iter().step_by(500) {
+            let tiles = store.load(&[*key]);
+            assert!(tiles.0.len() <= 8);
+            let proof = prove_path(&tiles, key).unwrap();
+            assert!(proof.siblings.len() <= 40);
+            verify_path(&root, key, Some(value), &proof).unwrap();
+            let absent = KeyHash(random.bytes());
+            verify_path(&root, &absent, None, &store.prove(&absent)).unwrap();
+        }
+    }
+
+    /// Small sets: none, one, neighbours at every depth, chains, random ones with long shared prefixes.
+    fn sets() -> Vec<Leaves> {
+        let mut random = Random(3);
+        let flip = |key: KeyHash, at: usize| {
+            let mut key = key;
+            key.0[at / 8] ^= 0x80 >> (at % 8);
+            key
+        };
+        let base = KeyHash(random.bytes());
+        let set = |keys: &[KeyHash]| {
+            keys.iter().zip((0..=255).cycle()).map(|(key, at)| (*key, ValueHash([at; 32]))).collect()
+        };
+        let mut sets = vec![set(&[]), set(&[base])];
+        for depth in [0, 1, 2, 3, 4, 5, 7, 8, 100, 127, 251, 252, 253, 254, 255] {
+            sets.push(set(&[base, flip(base, depth)]));
+            sets.push(set(&[base, flip(base, depth), flip(base, 255 - depth)]));
+        }
+        let all: Vec<_> = (0..256).map(|depth| flip(base, depth)).collect();
+        sets.push(set(&[all.as_slice(), &[base]].concat()));
+        sets.extend((2..12).map(|count| random.leaves(count)));
+        sets
+    }
+
+    /// Keys that are absent from a set: random ones, and those that leave a leaf's path at each depth.
+    fn absent(leaves: &Leaves) -> Vec<KeyHash> {
+        let mut keys = vec![KeyHash([0; 32]), KeyHash([0xff; 32]), KeyHash([0x5a; 32])];
+        for key in leaves.keys().take(6) {
+            for depth in (0..256).filter(|depth| depth % 16 < 6 || *depth > 247) {
+                let mut near = *key;
+                near.0[depth / 8] ^= 0x80 >> (depth % 8);
+                keys.push(near);
+            }
+        }
+        keys.retain(|key| !leaves.contains_key(key));
+        keys
+    }
+
+    #[test]
+    fn every_key_has_its_one_proof() {
+        for leaves in sets() {
+            let (store, root) = Store::of(&leaves);
+            assert_eq!(root, naive::root(&leaves));
+            for (key, value) in &leaves {
+                let proof = store.prove(key);
+                assert_eq!(proof, naive::proof(&leaves, key));
+                assert_eq!(verify_path(&root, key, Some(value), &proof), Ok(()));
+                // It proves no other value, no absence, and nothing of another key.
+                let mut wrong = *value;
+                wrong.0[31] ^= 1;
+                assert!(verify_path(&root, key, Some(&wrong), &proof).is_err());
+                assert!(verify_path(&root, key, None, &proof).is_err());
+                let own = MapProof { other: Some((*key, *value)), ..proof.clone() };
+                assert_eq!(verify_path(&root, key, None, &own), Err(MapError::OtherIsKey));
+                assert_eq!(verify_path(&root, key, Some(value), &own), Err(MapError::OtherBesideValue));
+                for another in leaves.keys().filter(|another| *another != key).take(8) {
+                    assert!(verify_path(&root, another, Some(value), &proof).is_err());
+                    assert!(verify_path(&root, another, None, &proof).is_err());
+                }
+            }
+            for key in absent(&leaves) {
+                let proof = store.prove(&key);
+                assert_eq!(proof, naive::proof(&leaves, &key));
+                assert_eq!(verify_path(&root, &key, None, &proof), Ok(()));
+                for value in leaves.values().take(4) {
+                    assert!(verify_path(&root, &key, Some(value), &proof).is_err());
+                    let valued = MapProof { other: None, ..proof.clone() };
+                    assert!(verify_path(&root, &key, Some(value), &valued).is_err());
+                }
+                for present in leaves.keys().take(4) {
+                    assert!(verify_path(&root, present, None, &proof).is_err());
+                }
+            }
+        }
+    }
+
+    /// A proof with each bit flipped, each hash taken out, doubled or put in, cut and made longer.
+    fn damaged(proof: &MapProof) -> Vec<MapProof> {
+        let mut all = Vec::new();
+        let mut add = |change: &dyn Fn(&mut MapProof)| {
+            let mut bad = proof.clone();
+            change(&mut bad);
+            all.push(bad);
+        };
+        for bit in 0..proof.mask.len() * 8 {
+            add(&|bad| bad.mask[bit / 8] ^= 1 << (bit % 8));
+        }
+        for at in 0..=proof.mask.len() {
+            add(&|bad| bad.mask.insert(at, 0));
+            add(&|bad| bad.mask.insert(at, 1));
+            add(&|bad| bad.mask.insert(at, 0x80));
+            for hash in [Hash([9; 32]), EMPTY] {
+                add(&|bad| {
+                    bad.mask.insert(at, 0x80);
+                    bad.siblings.push(hash);
+                });
+            }
+        }
+        add(&|bad| bad.mask.resize(33, 0x80));
+        for at in 0..proof.siblings.len() {
+            add(&|bad| bad.siblings.truncate(at));
+            add(&|bad| _ = bad.siblings.remove(at));
+            add(&|bad| bad.siblings.insert(at, bad.siblings[at]));
+            add(&|bad| bad.siblings[at] = EMPTY);
+            // Every bit of the first and the last, some of the others.
+            let ends = at == 0 || at + 1 == proof.siblings.len();
+            for bit in (0..256).filter(|bit| ends || bit % 85 == 0) {
+                add(&|bad| bad.siblings[at].0[bit / 8] ^= 1 << (bit % 8));
+            }
+        }
+        add(&|bad| bad.siblings.push(EMPTY));
+        add(&|bad| bad.siblings.insert(0, Hash([9; 32])));
+        add(&|bad| bad.other = bad.other.xor(Some((KeyHash([9; 32]), ValueHash([9; 32])))));
+        if proof.other.is_some() {
+            for bit in 0..256 {
+                add(&|bad| bad.other.as_mut().unwrap().0.0[bit / 8] ^= 1 << (bit % 8));
+                add(&|bad| bad.other.as_mut().unwrap().1.0[bit / 8] ^= 1 << (bit % 8));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_damage_is_refused() {
+        let mut random = Random(4);
+        let tiny = [0, 4, 255].map(|depth| {
+            let mut near = KeyHash([0x33; 32]);
+            near.0[depth / 8] ^= 0x80 >> (depth % 8);
+            Leaves::from([(KeyHash([0x33; 32]), ValueHash([1; 32])), (near, ValueHash([2; 32]))])
+        });
+        let sets = tiny.into_iter().chain([0, 1, 3, 8, 20].map(|count| random.leaves(count)));
+        for leaves in sets {
+            let (store, root) = Store::of(&leaves);
+            let check = |key: &KeyHash, value: Option<&ValueHash>| {
+                let proof = store.prove(key);
+                assert_eq!(verify_path(&root, key, value, &proof), Ok(()));
+                for bad in damaged(&proof) {
+                    assert!(verify_path(&root, key, value, &bad).is_err(), "{proof:?}\n{bad:?}");
+                }
+                for bit in 0..256 {
+                    let mut other_root = root;
+                    other_root.0[bit / 8] ^= 1 << (bit % 8);
+                    assert!(verify_path(&other_root, key, value, &proof).is_err());
+                }
+            };
+            leaves.iter().for_each(|(key, value)| check(key, Some(value)));
+            absent(&leaves).iter().step_by(17).for_each(|key| check(key, None));
+        }
+    }
+
+    /// Each refusal by its name, from the first check to the last.
+    #[test]
+    fn refusals() {
+        let (left, right, far) = (KeyHash([0; 32]), KeyHash([1; 32]), KeyHash([0xff; 32]));
+        let value = ValueHash([7; 32]);
+        let leaves = Leaves::from([(left, value), (right, value), (far, value)]);
+        let root = naive::root(&leaves);
+        let good = naive::proof(&leaves, &left);
+        // Bits 0 to 6 alike, bit 7 not: siblings of depth 1 (far's leaf) and depth 8.
+        assert_eq!((good.mask.as_slice(), good.siblings.len(), good.depth()), ([0b1000_0001].as_slice(), 2, Some(8)));
+        let with = |mask: &[u8], siblings: &[Hash], other| {
+            let proof = MapProof { mask: mask.to_vec(), siblings: siblings.to_vec(), other };
+            (verify_path(&root, &left, Some(&value), &proof), verify_path(&root, &left, None, &proof))
+        };
+        let both = |error| (Err(error), Err(error));
+        let all = good.siblings.as_slice();
+        assert_eq!(with(&[0x81], all, None).0, Ok(()));
+        assert_eq!(with(&[0x81, 0], all, None), both(MapError::Mask { have: 2 }));
+        assert_eq!(with(&[0], &[], None), both(MapError::Mask { have: 1 }));
+        assert_eq!(with(&[1; 33], all, None), both(MapError::Mask { have: 33 }));
+        assert_eq!(with(&[0x81], &all[..1], None), both(MapError::Siblings { have: 1, need: 2 }));
+        assert_eq!(with(&[0x81], &[all, all].concat(), None), both(MapError::Siblings { have: 4, need: 2 }));
+        assert_eq!(with(&[], all, None), both(MapError::Siblings { have: 2, need: 0 }));
+        assert_eq!(with(&[0x81], &[all[0], EMPTY], None), both(MapError::EmptySibling { index: 1 }));
+        let other = |key| with(&[0x81], all, Some((key, value)));
+        assert_eq!(other(left), (Err(MapError::OtherBesideValue), Err(MapError::OtherIsKey)));
+        assert_eq!(other(right).1, Err(MapError::OtherElsewhere { shared: 7, depth: 8 }));
+        assert_eq!(other(far).1, Err(MapError::OtherElsewhere { shared: 0, depth: 8 }));
+        assert!(matches!(with(&[0x81], all, None).1, Err(MapError::Root { .. })));
+        assert!(matches!(with(&[0xc1], &[all[0], all[1], all[1]], None).0, Err(MapError::Root { .. })));
+    }
+
+    /// A root may break the rules. It still has one answer for a key, and a lone leaf below an empty sibling has no proof.
+    #[test]
+    fn a_root_that_breaks_the_rules_has_one_answer_too() {
+        let (key, value) = (KeyHash([0; 32]), ValueHash([7; 32]));
+        let leaf = leaf_hash(&key, &value);
+        let root = node_hash(&leaf, &EMPTY);
+        for mask in [vec![], vec![0], vec![0x80]] {
+            for siblings in [vec![], vec![EMPTY]] {
+                let proof = MapProof { mask: mask.clone(), siblings, other: None };
+                assert!(verify_path(&root, &key, Some(&value), &proof).is_err());
+                assert!(verify_path(&root, &key, None, &proof).is_err());
+            }
+        }
+        let beside = MapProof { mask: vec![0x80], siblings: vec![leaf], other: None };
+        assert_eq!(verify_path(&root, &KeyHash([0xff; 32]), None, &beside), Ok(()));
+    }
+
+    #[test]
+    fn the_empty_map() {
+        let tiles = Tiles([(TilePath::ROOT, Tile::default())].into());
+        assert_eq!(root(&tiles), Ok(EMPTY));
+        let proof = prove(&tiles, "any").unwrap();
+        assert_eq!(proof, MapProof::default());
+        assert_eq!(verify(&EMPTY, "any", None, &proof), Ok(()));
+        assert!(verify(&EMPTY, "any", Some(""), &proof).is_err());
+        let mut same = tiles.clone();
+        assert_eq!(put(&mut same, &[]), Ok(vec![]));
+        assert_eq!(same, tiles);
+    }
+
+    #[test]
+    fn what_is_missing_is_said_and_nothing_changes() {
+        let (key, value) = (KeyHash([0x33; 32]), ValueHash([7; 32]));
+        let mut near = key;
+        near.0[1] ^= 1;
+        let lack = |path| Missing { path };
+        let mut none = Tiles::default();
+        assert_eq!(missing(&none, &[key, near, key]), [TilePath::ROOT]);
+        assert_eq!(missing(&none, &[]), [TilePath::ROOT]);
+        assert_eq!(root(&none), Err(lack(TilePath::ROOT)));
+        assert_eq!(prove_path(&none, &key), Err(lack(TilePath::ROOT)));
+        assert_eq!(put(&mut none, &[]), Err(lack(TilePath::ROOT)));
+        assert_eq!(put(&mut none, &[(key, value)]), Err(lack(TilePath::ROOT)));
+        assert_eq!(none, Tiles::default());
+
+        let (store, _) = Store::of(&Leaves::from([(key, value), (near, value)]));
+        let whole = store.load(&[key]);
+        let paths: Vec<_> = whole.0.keys().copied().collect();
+        assert_eq!(paths.iter().map(|path| path.to_string()).collect::<Vec<_>>(), ["0/", "1/3", "2/33", "3/333"]);
+        for path in paths {
+            let mut tiles = whole.clone();
+            tiles.0.remove(&path);
+            assert_eq!(missing(&tiles, &[near]), [path]);
+            assert_eq!(prove_path(&tiles, &near), Err(lack(path)));
+            let before = tiles.clone();
+            assert_eq!(put(&mut tiles, &[(near, value)]), Err(lack(path)));
+            assert_eq!(tiles, before);
+            // A row that was lost, and so given as an empty tile: no second round asks for it, but it is not taken.
+            tiles.0.insert(path, Tile::default());
+            assert_eq!(missing(&tiles, &[near]), []);
+            if path != TilePath::ROOT {
+                assert_eq!(prove_path(&tiles, &near), Err(lack(path)));
+                assert_eq!(put(&mut tiles, &[(near, value)]), Err(lack(path)));
+            }
+        }
+    }
+
+    #[test]
+    fn paths_sort_as_their_bytes() {
+        let mut random = Random(5);
+        let mut paths = vec![TilePath::ROOT];
+        for depth in 0..64 {
+            for _ in 0..4 {
+                paths.push(TilePath::on(&KeyHash(random.bytes()), depth).unwrap());
+            }
+        }
+        for path in &paths {
+            let bytes = path.encode();
+            assert_eq!(bytes.len(), 1 + usize::from(path.depth().div_ceil(2)));
+            assert_eq!(TilePath::parse(&bytes), Some(*path));
+        }
+        let mut encoded: Vec<_> = paths.iter().map(TilePath::encode).collect();
+        encoded.sort();
+        paths.sort();
+        assert_eq!(paths.iter().map(TilePath::encode).collect::<Vec<_>>(), encoded);
+        assert_eq!(TilePath::on(&KeyHash([0xab; 32]), 3).unwrap().to_string(), "3/aba");
+        assert_eq!(TilePath::on(&KeyHash([0; 32]), 64), None);
+    }
+
+    #[test]
+    fn paths_have_one_form() {
+        let long = [[63].as_slice(), &[0; 33]].concat();
+        let bad: [&[u8]; 9] = [&[], &[0, 0], &[1], &[1, 0x01], &[1, 0x10, 0], &[2, 1, 1], &[64], &[255], &long];
+        for bytes in bad {
+            assert_eq!(TilePath::parse(bytes), None, "{bytes:?}");
+        }
+        assert_eq!(TilePath::parse(&[&[64], [0; 32].as_slice()].concat()), None);
+        for depth in 0..=255 {
+            for len in 0..40 {
+                let bytes = [vec![depth], vec![0x11; len]].concat();
+                if let Some(path) = TilePath::parse(&bytes) {
+                    assert_eq!(path.encode(), bytes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_have_one_form() {
+        for leaves in sets().iter().step_by(3).filter(|leaves| !leaves.is_empty()) {
+            let (store, _) = Store::of(leaves);
+            for (path, row) in store.0.iter().take(20) {
+                let path = TilePath::parse(path).unwrap();
+                assert_eq!(Tile::parse(&path, row).unwrap().encode(), *row);
+                assert!((36..=MAX_TILE_BYTES).contains(&row.len()));
+                for end in 0..row.len() {
+                    assert!(matches!(Tile::parse(&path, &row[..end]), Err(TileError::Length { .. })));
+                }
+                assert!(Tile::parse(&path, &[row.as_slice(), &[0]].concat()).is_err());
+                for bit in 0..row.len() * 8 {
+                    let mut bad = row.clone();
+                    bad[bit / 8] ^= 0x80 >> (bit % 8);
+                    match Tile::parse(&path, &bad) {
+                        Ok(tile) => assert_eq!(tile.encode(), bad),
+                        Err(error) => assert!(format!("{error}").contains(&path.to_string())),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_refused() {
+        let leaf = |first: u8| [vec![first; 32], vec![7; 32]].concat();
+        let row = |tags: u32, parts: &[Vec<u8>]| [tags.to_be_bytes().to_vec(), parts.concat()].concat();
+        let key = KeyHash([0x33; 32]);
+        let (top, path, deepest) = (TilePath::ROOT, TilePath::on(&key, 1).unwrap(), TilePath::on(&key, 63).unwrap());
+        // Slot 3 has the bits 25 and 24, slot 4 the bits 23 and 22.
+        let (slot_3, slot_4) = (1 << 24, 1 << 22);
+        let length = |path, have, need| TileError::Length { path, have, need };
+        assert!(Tile::parse(&top, &row(slot_3, &[leaf(0x33)])).is_ok());
+        assert!(Tile::parse(&path, &row(slot_3 * 2, &[vec![1; 32]])).is_ok());
+        let two = [leaf(0x33), [vec![0x34], vec![7; 63]].concat()];
+        assert!(Tile::parse(&path, &row(slot_3 | slot_4, &two)).is_ok());
+        let cases: &[(TilePath, Vec<u8>, TileError)] = &[
+            (top, vec![], length(top, 0, 4)),
+            (top, vec![0; 3], length(top, 3, 4)),
+            (top, vec![0; 5], length(top, 5, 4)),
+            (top, row(slot_3, &[]), length(top, 4, 68)),
+            (top, vec![0; 4], TileError::Sparse { path: top }),
+            (path, vec![0; 4], TileError::Sparse { path }),
+            (path, row(slot_3, &[leaf(0x33)]), TileError::Sparse { path }),
+            (top, row(3, &[]), TileError::Tag { path: top, slot: 15, tag: 3 }),
+            (deepest, row(slot_3 * 2, &[vec![1; 32]]), TileError::Tag { path: deepest, slot: 3, tag: 2 }),
+            (top, row(slot_4, &[leaf(0x33)]), TileError::Stray { path: top, slot: 4 }),
+            (path, row(slot_3 | slot_4, &[leaf(0x33), leaf(0x44)]), TileError::Stray { path, slot: 4 }),
+            (path, row(slot_3 | slot_4, &[leaf(0x43), leaf(0x34)]), TileError::Stray { path, slot: 3 }),
+        ];
+        for (path, row, error) in cases {
+            assert_eq!(Tile::parse(path, row), Err(*error));
+        }
+    }
 }
