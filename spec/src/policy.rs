@@ -1,1 +1,849 @@
-//! To be written.
+//! Policies: which logs are believed, and which cosignatures make a checkpoint strong enough.
+//!
+//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-policy.md>
+//!
+//! ```
+//! use spec::checkpoint::{self, Checkpoint};
+//! use spec::cosignature;
+//! use spec::merkle::{TreeHead, empty_root};
+//! use spec::note::{KeyKind, Note, Skey};
+//! use spec::policy::{Policy, Strength};
+//!
+//! let policy = Policy::parse(b"\
+//! ## one log, four witnesses, three of them needed
+//! log log.example/updates+441a9296+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c https://log.example/
+//!
+//! witness ch-1/a witness.example/ch-1+2f4929a7+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU
+//! witness ch-1/b witness.example/ch-1+26cbc6c3+BIqHX/8es4RRV3rNWv7kBUVlaN18ieCQhjoFV7x69J8X
+//! witness ch-2   witness.example/ch-2+36b96365+BO1JKMYo0cLG6ukDOJBZlWEpWSc6XGP5NjbBRhSshzfR
+//! witness ch-3   witness.example/ch-3+d95d81f8+BMqTrBcFGHBx1nuDx/8O/oEI6OxFMFdddyaHkzPb2r58
+//! witness ch-4   witness.example/ch-4+4b4b2474+BG56HN0psLeP0Tr0xVmP7/TvKpcWbjym8uT7/M2AUFvx
+//!
+//! group ch-1 any ch-1/a ch-1/b
+//! group ch 3 ch-1 ch-2 ch-3 ch-4
+//! quorum ch
+//! ").unwrap();
+//! assert_eq!(policy.check(), Ok(Strength { hostile: 1, absent: 1 }));
+//!
+//! let text = Checkpoint::new("log.example/updates", TreeHead { size: 0, root: empty_root() }).to_text();
+//! let mut note = Note { text: text.clone(), signatures: Vec::new() };
+//! for (name, seed, time) in [("ch-1", 2, 1_795_430_000), ("ch-2", 3, 1_795_430_007), ("ch-4", 5, 1_795_430_002)] {
+//!     let skey = Skey::from_seed(&format!("witness.example/{name}"), KeyKind::CosignatureEd25519, [seed; 32]).unwrap();
+//!     note.signatures.push(cosignature::sign(&text, time, &skey));
+//! }
+//! let evaluation = policy.evaluate(&note, Some(1_795_430_060));
+//! assert!(evaluation.met(&policy));
+//! assert_eq!(evaluation.time(&policy), Some(1_795_430_000));
+//! assert_eq!(evaluation.names(&policy).lack, ["ch-3".into()]);
+//! ```
+//!
+//! # The file
+//!
+//! A policy is read as octets: lines ended by LF (the last one too), items separated by spaces and tabs, which may also
+//! stand at either end. Empty lines are ignored, and lines whose first item starts with `#`. Control characters other than
+//! tab and LF are refused, also in comments; octets from 0x80 up are opaque, so names compare as octets.
+//!
+//! | line | meaning |
+//! |---|---|
+//! | `log <vkey> [<url>]` | a log whose checkpoints are believed; its key name is the origin |
+//! | `witness <name> <vkey> [<url>]` | a cosigner, and what this file calls it |
+//! | `group <name> all\|any\|<k> <member>…` | cosigns if k of its members do; `any` is 1, `all` is their number |
+//! | `quorum <name>` or `quorum none` | the witness or group that must cosign; exactly one such line |
+//!
+//! Witnesses and groups share one set of names, each given once; `none` cannot be given. A group or quorum refers only to
+//! names of lines before it, and each name is a member at most once in all groups together, so that what stands below the
+//! quorum is a tree. A public key is a log's at most once and a witness's at most once, whatever its key name. Log keys are
+//! of type 0x01, witness keys of type 0x04.
+//!
+//! Our choices: `k` has no sign and no leading zeroes; a file has at most [`MAX_POLICY_BYTES`], [`MAX_LOGS`] logs,
+//! [`MAX_WITNESSES`] witnesses and [`MAX_GROUPS`] groups; a vkey is UTF-8, since key names are; a URL that is not UTF-8 is
+//! accepted and kept with replacement characters, for nothing is verified by it.
+//!
+//! # What counts as one
+//!
+//! An operator may cosign with several keys, and then must not count several times. Keys are told to be one operator's by
+//! their *key name*, the part of the vkey before the `+`. A **unit** is a witness or group below the quorum, as high up as
+//! possible, under which all witnesses have the same key name. The units are what people count, and what messages name:
+//! above, the group `ch-1` and the witnesses `ch-2`, `ch-3` and `ch-4`.
+//!
+//! [`Policy::check`] refuses two units with one key name. A unit counts 1 in the two formulas, whatever its inner threshold:
+//! if two quorums both have it, the same operator is in both, by whichever of its keys; and if its operator is absent, so
+//! are all of its keys.
+//!
+//! # How much a policy bears
+//!
+//! Two checkpoints that contradict each other can both meet the policy only if every unit that two quorums must share
+//! cosigned both. With the k and n of each group,
+//!
+//! ```text
+//! overlap(unit) = 1     overlap(k of n) = sum of the 2k-n smallest overlaps of its members, 0 if 2k <= n
+//! block(unit) = 1       block(k of n)   = sum of the n-k+1 smallest blocks of its members
+//! need(unit) = 1        need(k of n)    = sum of the k smallest needs of its members
+//! ```
+//!
+//! a fork needs `overlap(quorum)` hostile units, so one less is borne; the quorum fails once `block(quorum)` units are
+//! absent, so one less is borne; and `need(quorum)` units are the fewest that meet it. An overlap of 0 is refused: the log
+//! alone could fork. 3 of 4 bears one hostile and one absent unit, 2 of 3 none and one, 1 of 1 none and none.
+//!
+//! # Which cosignatures count
+//!
+//! A line counts for a witness if it names the witness's key, verifies, and its time is at least 1 and, given `now`, at most
+//! [`MAX_AHEAD_S`] beyond. Of several lines by one key the latest counts. A key's lines are tried from the latest claimed
+//! time down, until one verifies, at most [`MAX_TRIES_PER_KEY`] of them.
+//!
+//! *Deviation*: signed-note says that a note with a failing line by a known key should be refused. For a log's key we do
+//! ([`crate::checkpoint::open`]); a witness's failing line merely does not count, for else any single witness could stop what
+//! the others cosigned. Such lines are reported in [`Evaluation::bad`].
+//!
+//! The time of a checkpoint is the largest T such that the cosignatures at or after T alone meet the policy
+//! ([`Evaluation::time`]): the time of a witness, and for k of n the k-th latest of the members' times. Hostile units that
+//! the policy bears cannot make it younger than what some honest unit said.
+
+use crate::cosignature;
+use crate::encoding;
+use crate::note::{KeyError, KeyKind, MAX_SIGNATURES, Note, Vkey};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use core::{fmt, ops::RangeInclusive};
+
+/// The most bytes a policy may have: room for the largest keys in as many lines as are read.
+pub const MAX_POLICY_BYTES: usize = 1 << 18;
+/// The most logs a policy may have.
+pub const MAX_LOGS: usize = 32;
+/// The most witnesses a policy may have.
+pub const MAX_WITNESSES: usize = 32;
+/// The most groups a policy may have.
+pub const MAX_GROUPS: usize = 32;
+/// How far beyond the caller's clock a cosignature's time may be and still count.
+pub const MAX_AHEAD_S: u64 = 300;
+/// The most lines by one key that are tried, and again as many of those beyond [`MAX_AHEAD_S`].
+pub const MAX_TRIES_PER_KEY: usize = 4;
+
+/// The name of a witness or group: octets that mean something in their policy only.
+///
+/// Shapes: at least one octet, none of them a control character or space. Displayed as UTF-8 with U+FFFD for what is not,
+/// and for what terminals might obey; the debug form tells all names apart.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name(pub Vec<u8>);
+
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<&[u8]> for Name {
+    fn from(name: &[u8]) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+        out.pad(&String::from_utf8_lossy(&self.0).chars().map(shown).collect::<String>())
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
+/// A log that the policy believes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PolicyLog {
+    /// Its key; the key name is its origin.
+    pub vkey: Vkey,
+    /// Where it is met, if the policy says.
+    pub url: Option<String>,
+}
+
+/// A witness that the policy knows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PolicyWitness {
+    /// What the policy calls it.
+    pub name: Name,
+    /// Its key; the key name tells whose it is.
+    pub vkey: Vkey,
+    /// Where it is met, if the policy says.
+    pub url: Option<String>,
+}
+
+/// A group of witnesses and groups.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PolicyGroup {
+    /// What the policy calls it.
+    pub name: Name,
+    /// How many members must cosign: from 1 to their number.
+    pub threshold: usize,
+    /// Its members, in the order written.
+    pub members: Vec<Member>,
+}
+
+/// A witness or a group, by its index in [`Policy::witnesses`] or [`Policy::groups`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Member {
+    /// A witness.
+    Witness(usize),
+    /// A group.
+    Group(usize),
+}
+
+/// Who must cosign.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quorum {
+    /// Nobody.
+    None,
+    /// This witness or group.
+    Of(Member),
+}
+
+/// Why a file is not a policy, and at which line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PolicyError {
+    /// The line, from 1; 0 if the error is the whole file's.
+    pub line: usize,
+    /// What is wrong there.
+    pub kind: PolicyErrorKind,
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => self.kind.fmt(out),
+            line => write!(out, "line {line}: {}", self.kind),
+        }
+    }
+}
+
+impl core::error::Error for PolicyError {}
+
+/// What is wrong with a line of a policy.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PolicyErrorKind {
+    /// More than [`MAX_POLICY_BYTES`].
+    #[error("the policy has {0} bytes, at most {MAX_POLICY_BYTES} are read")]
+    TooLong(usize),
+    /// The last line has no LF: the file may have been cut.
+    #[error("the last line does not end in LF")]
+    NoFinalLf,
+    /// A control character other than tab and LF.
+    #[error("octet 0x{0:02x} is a control character")]
+    Octet(u8),
+    /// The first item is none of the four.
+    #[error("{0} is not one of log, witness, group, quorum")]
+    Keyword(Name),
+    /// Fewer or more items than this line has.
+    #[error("the line has {have} items, its form is: {form}")]
+    Items {
+        /// Items found, the first included.
+        have: usize,
+        /// The line's form.
+        form: &'static str,
+    },
+    /// Not a vkey.
+    #[error(transparent)]
+    Key(KeyError),
+    /// The vkey is not UTF-8.
+    #[error("the vkey is not UTF-8")]
+    KeyUtf8,
+    /// A key type that is known but not supported yet.
+    #[error("key type 0x{0:02x} (ML-DSA-44) is not supported yet")]
+    KeyUnsupported(u8),
+    /// A log with a key that is not of type 0x01.
+    #[error("a log's key is of type 0x01, this is 0x{:02x}", .0.byte())]
+    LogKeyKind(KeyKind),
+    /// A witness with a key that is not of type 0x04.
+    #[error("a witness's key is of type 0x04, this is 0x{:02x}", .0.byte())]
+    WitnessKeyKind(KeyKind),
+    /// A public key that another line of the same kind has.
+    #[error("line {line} has the same public key")]
+    DuplicateKey {
+        /// The line before.
+        line: usize,
+    },
+    /// The name `none`.
+    #[error("none can be neither the name of a witness or group nor a member")]
+    ReservedName,
+    /// A name given before.
+    #[error("the name {name} is given on line {line}")]
+    DuplicateName {
+        /// The name.
+        name: Name,
+        /// The line before.
+        line: usize,
+    },
+    /// A member or quorum that no line before gives.
+    #[error("no line before gives the name {0}")]
+    UnknownName(Name),
+    /// A member that already is one, of this group or another.
+    #[error("{name} is a member since line {line}")]
+    DuplicateMember {
+        /// The member.
+        name: Name,
+        /// The line where it became one.
+        line: usize,
+    },
+    /// Not `all`, `any` or a decimal.
+    #[error("{0} is not a threshold: all, any, or a decimal without sign and leading zeroes")]
+    ThresholdForm(Name),
+    /// Zero, or more than the group has members.
+    #[error("the threshold is {threshold}, the group has {members} members")]
+    Threshold {
+        /// The threshold.
+        threshold: u64,
+        /// Members of the group.
+        members: usize,
+    },
+    /// More than [`MAX_LOGS`].
+    #[error("more than {MAX_LOGS} logs")]
+    TooManyLogs,
+    /// More than [`MAX_WITNESSES`].
+    #[error("more than {MAX_WITNESSES} witnesses")]
+    TooManyWitnesses,
+    /// More than [`MAX_GROUPS`].
+    #[error("more than {MAX_GROUPS} groups")]
+    TooManyGroups,
+    /// A second quorum line.
+    #[error("the quorum is given on line {line}")]
+    SecondQuorum {
+        /// The line before.
+        line: usize,
+    },
+    /// No quorum line.
+    #[error("the policy has no quorum line")]
+    NoQuorum,
+}
+
+impl From<KeyError> for PolicyErrorKind {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Unsupported(byte) => Self::KeyUnsupported(byte),
+            other => Self::Key(other),
+        }
+    }
+}
+
+/// How much a policy bears, in units: see the module's documentation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Strength {
+    /// Units that may be hostile, and still nobody can show two histories.
+    pub hostile: u64,
+    /// Units that may be absent, and still the policy can be met.
+    pub absent: u64,
+}
+
+/// Why a policy, though well-formed, is no protection.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CheckError {
+    /// `quorum none`.
+    #[error("quorum none: nobody but the log needs to sign")]
+    QuorumNone,
+    /// A log's key is also a witness's.
+    #[error("the log {log:?} and the witness {witness} have the same public key")]
+    LogKeyAsWitness {
+        /// The log's origin.
+        log: String,
+        /// The witness.
+        witness: Name,
+    },
+    /// Two units have the same key name: one operator would count twice.
+    #[error("{first} and {second} have the same key name {key_name:?} and would count as two: make them one group")]
+    OneOperatorTwice {
+        /// The key name.
+        key_name: String,
+        /// A unit with this key name.
+        first: Name,
+        /// A later unit with this key name.
+        second: Name,
+    },
+    /// Two quorums may have no unit in common.
+    #[error("two quorums of {quorum} need have no witness in common: the log alone could show two histories")]
+    NoOverlap {
+        /// The witness or group that is the quorum.
+        quorum: Name,
+    },
+}
+
+/// A policy: well-formed, but not necessarily any good ([`Policy::check`]).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Policy {
+    logs: Vec<PolicyLog>,
+    witnesses: Vec<PolicyWitness>,
+    groups: Vec<PolicyGroup>,
+    quorum: Quorum,
+}
+
+impl Policy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// [`PolicyError`]: the first line that is wrong, and on it the first thing that is. The file's length and final LF come
+    /// before all lines, a missing quorum after them.
+    pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {
+        let whole = |kind| PolicyError { line: 0, kind };
+        if bytes.len() > MAX_POLICY_BYTES {
+            return Err(whole(PolicyErrorKind::TooLong(bytes.len())));
+        }
+        // SPEC: "each line is terminated by ASCII newline".
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        if !bytes.is_empty() && !bytes.ends_with(b"\n") {
+            return Err(PolicyError { line: lines.count(), kind: PolicyErrorKind::NoFinalLf });
+        }
+        let mut parser = Parser::default();
+        for (line, octets) in (1..).zip(lines) {
+            let octets = octets.strip_suffix(b"\n").unwrap_or(octets);
+            parser.line(line, octets).map_err(|kind| PolicyError { line, kind })?;
+        }
+        // SPEC: "A policy file must include exactly one quorum line."
+        let (quorum, _) = parser.quorum.ok_or_else(|| whole(PolicyErrorKind::NoQuorum))?;
+        let logs = parser.logs.into_iter().map(|(log, _)| log).collect();
+        let witnesses = parser.witnesses.into_iter().map(|(witness, _)| witness).collect();
+        Ok(Self { logs, witnesses, groups: parser.groups, quorum })
+    }
+
+    /// The logs, in the order written.
+    pub fn logs(&self) -> &[PolicyLog] {
+        &self.logs
+    }
+
+    /// The witnesses, in the order written, those that the quorum does not need included.
+    pub fn witnesses(&self) -> &[PolicyWitness] {
+        &self.witnesses
+    }
+
+    /// The groups, in the order written: members come before the groups that they are in.
+    pub fn groups(&self) -> &[PolicyGroup] {
+        &self.groups
+    }
+
+    /// Who must cosign.
+    pub fn quorum(&self) -> Quorum {
+        self.quorum
+    }
+
+    /// What the policy calls a witness or group; `None` if it has no such one.
+    pub fn name(&self, member: Member) -> Option<&Name> {
+        match member {
+            Member::Witness(at) => self.witnesses.get(at).map(|witness| &witness.name),
+            Member::Group(at) => self.groups.get(at).map(|group| &group.name),
+        }
+    }
+
+    /// The units below the quorum, in the order written: see the module's documentation.
+    pub fn units(&self) -> Vec<Member> {
+        let weights = self.weights();
+        let Quorum::Of(top) = self.quorum else { return Vec::new() };
+        let (mut units, mut rest) = (Vec::new(), alloc::vec![top]);
+        while let Some(member) = rest.pop() {
+            let operator = weights.of(member).and_then(|weight| weight.operator);
+            match member {
+                Member::Group(at) if operator.is_none() => {
+                    let members = self.groups.get(at).into_iter().flat_map(|group| group.members.iter().rev());
+                    rest.extend(members.copied());
+                }
+                _ => units.push(member),
+            }
+        }
+        units
+    }
+
+    /// The fewest units that meet the policy; 0 for `quorum none`.
+    pub fn needed(&self) -> u64 {
+        self.top().map_or(0, |weight| weight.need)
+    }
+
+    /// Tells how many hostile and absent units the policy bears.
+    ///
+    /// Spec: design section 9, "Policy".
+    ///
+    /// # Errors
+    /// [`CheckError`], in the order of its variants.
+    pub fn check(&self) -> Result<Strength, CheckError> {
+        let (Quorum::Of(quorum), Some(top)) = (self.quorum, self.top()) else {
+            return Err(CheckError::QuorumNone);
+        };
+        for witness in &self.witnesses {
+            let mut logs = self.logs.iter().map(|log| &log.vkey);
+            if let Some(log) = logs.find(|log| log.public() == witness.vkey.public()) {
+                return Err(CheckError::LogKeyAsWitness { log: log.name.clone(), witness: witness.name.clone() });
+            }
+        }
+        let weights = self.weights();
+        let mut seen: BTreeMap<&str, &Name> = BTreeMap::new();
+        for unit in self.units() {
+            let operator = weights.of(unit).and_then(|weight| weight.operator);
+            let (Some(key_name), Some(second)) = (operator, self.name(unit)) else { continue };
+            if let Some(first) = seen.insert(key_name, second) {
+                let (first, second) = (first.clone(), second.clone());
+                return Err(CheckError::OneOperatorTwice { key_name: key_name.into(), first, second });
+            }
+        }
+        match (top.overlap.checked_sub(1), top.block.checked_sub(1)) {
+            (Some(hostile), Some(absent)) => Ok(Strength { hostile, absent }),
+            _ => {
+                let quorum = self.name(quorum).cloned().unwrap_or_else(|| "none".into());
+                Err(CheckError::NoOverlap { quorum })
+            }
+        }
+    }
+
+    /// Tells whether the policy is met when exactly the witnesses cosigned of which `cosigned` says so, by their index.
+    ///
+    /// `quorum none` is always met.
+    pub fn quorum_met(&self, cosigned: impl Fn(usize) -> bool) -> bool {
+        let Quorum::Of(top) = self.quorum else { return true };
+        let met = self
+            .fold(cosigned, |group, members| members.into_iter().filter(|member| *member).count() >= group.threshold);
+        met.of(top).unwrap_or(false)
+    }
+
+    /// Verifies the witnesses' lines of a note, as of `now`, or whatever their times if `now` is not given.
+    ///
+    /// This says nothing about the log's own signature: [`crate::checkpoint::open`] does.
+    ///
+    /// Units: `now` in Unix seconds.
+    ///
+    /// Cost: one signature verification for each key with a good line, at most [`MAX_TRIES_PER_KEY`] for each key; lines
+    /// beyond [`MAX_AHEAD_S`] are verified, within the same bound again, only when the others do not meet the policy.
+    pub fn evaluate(&self, note: &Note, now: Option<u64>) -> Evaluation {
+        let limit = now.map_or(u64::MAX, |now| now.saturating_add(MAX_AHEAD_S));
+        let (mut times, mut bad) = (Vec::new(), Vec::new());
+        for (at, witness) in self.witnesses.iter().enumerate() {
+            times.push(latest(note, &witness.vkey, 0..=limit, |line| bad.push(BadLine { witness: at, line })));
+        }
+        let mut evaluation = Evaluation { times, later: false, bad };
+        if let Some(beyond) = limit.checked_add(1).filter(|_| !evaluation.met(self)) {
+            let Evaluation { times, bad, .. } = &mut evaluation;
+            let mut any = Vec::new();
+            for ((at, witness), time) in self.witnesses.iter().enumerate().zip(times.iter()) {
+                let bad = |line| bad.push(BadLine { witness: at, line });
+                any.push(time.is_some() || latest(note, &witness.vkey, beyond..=u64::MAX, bad).is_some());
+            }
+            evaluation.later = self.quorum_met(|witness| any.get(witness).copied().unwrap_or(false));
+        }
+        evaluation
+    }
+
+    /// Works out a value for each witness and, from those of their members, for each group.
+    fn fold<T: Copy>(&self, witness: impl Fn(usize) -> T, group: impl Fn(&PolicyGroup, Vec<T>) -> T) -> Folded<T> {
+        let witnesses = (0..self.witnesses.len()).map(witness).collect();
+        let mut folded = Folded { witnesses, groups: Vec::with_capacity(self.groups.len()) };
+        for one in &self.groups {
+            let members = one.members.iter().filter_map(|member| folded.of(*member)).collect();
+            folded.groups.push(group(one, members));
+        }
+        folded
+    }
+
+    fn weights(&self) -> Folded<Weight<'_>> {
+        let witness = |at| Weight { operator: self.key_name(at), ..Weight::UNIT };
+        self.fold(witness, |group, members| {
+            let operator = members.first().and_then(|first| first.operator);
+            if operator.is_some() && members.iter().all(|member| member.operator == operator) {
+                return Weight { operator, ..Weight::UNIT };
+            }
+            let (k, n) = (group.threshold, members.len());
+            let smallest = |count: usize, part: fn(&Weight<'_>) -> u64| {
+                let mut parts: Vec<u64> = members.iter().map(part).collect();
+                parts.sort_unstable();
+                parts.into_iter().take(count).fold(0, u64::saturating_add)
+            };
+            Weight {
+                operator: None,
+                overlap: smallest(k.saturating_mul(2).saturating_sub(n), |member| member.overlap),
+                block: smallest(n.saturating_sub(k).saturating_add(1), |member| member.block),
+                need: smallest(k, |member| member.need),
+            }
+        })
+    }
+
+    fn top(&self) -> Option<Weight<'_>> {
+        match self.quorum {
+            Quorum::None => None,
+            Quorum::Of(member) => self.weights().of(member),
+        }
+    }
+
+    fn key_name(&self, witness: usize) -> Option<&str> {
+        self.witnesses.get(witness).map(|witness| witness.vkey.name.as_str())
+    }
+}
+
+/// A value for each witness and each group.
+struct Folded<T> {
+    witnesses: Vec<T>,
+    groups: Vec<T>,
+}
+
+impl<T: Copy> Folded<T> {
+    fn of(&self, member: Member) -> Option<T> {
+        match member {
+            Member::Witness(at) => self.witnesses.get(at).copied(),
+            Member::Group(at) => self.groups.get(at).copied(),
+        }
+    }
+}
+
+/// What the formulas give for a witness or group.
+#[derive(Clone, Copy)]
+struct Weight<'a> {
+    /// The key name of all witnesses below, if they have one.
+    operator: Option<&'a str>,
+    overlap: u64,
+    block: u64,
+    need: u64,
+}
+
+impl Weight<'_> {
+    const UNIT: Self = Self { operator: None, overlap: 1, block: 1, need: 1 };
+}
+
+/// A file half read.
+#[derive(Default)]
+struct Parser {
+    logs: Vec<(PolicyLog, usize)>,
+    witnesses: Vec<(PolicyWitness, usize)>,
+    groups: Vec<PolicyGroup>,
+    /// Names given so far, and on which line.
+    names: BTreeMap<Name, (Member, usize)>,
+    /// Members so far, and since which line.
+    members: BTreeMap<Member, usize>,
+    quorum: Option<(Quorum, usize)>,
+}
+
+impl Parser {
+    fn line(&mut self, line: usize, octets: &[u8]) -> Result<(), PolicyErrorKind> {
+        // SPEC: "The only allowed control characters are tab and newline".
+        if let Some(octet) = octets.iter().find(|octet| octet.is_ascii_control() && **octet != b'\t') {
+            return Err(PolicyErrorKind::Octet(*octet));
+        }
+        let items: Vec<&[u8]> =
+            octets.split(|octet| matches!(octet, b' ' | b'\t')).filter(|item| !item.is_empty()).collect();
+        let Some((keyword, rest)) = items.split_first() else { return Ok(()) };
+        let wrong = |form| Err(PolicyErrorKind::Items { have: items.len(), form });
+        match (*keyword, rest) {
+            (b"log", [vkey]) => self.log(line, vkey, None),
+            (b"log", [vkey, url]) => self.log(line, vkey, Some(url)),
+            (b"log", _) => wrong("log <vkey> [<url>]"),
+            (b"witness", [name, vkey]) => self.witness(line, name, vkey, None),
+            (b"witness", [name, vkey, url]) => self.witness(line, name, vkey, Some(url)),
+            (b"witness", _) => wrong("witness <name> <vkey> [<url>]"),
+            (b"group", [name, threshold, first, others @ ..]) => {
+                let members: Vec<&[u8]> = core::iter::once(*first).chain(others.iter().copied()).collect();
+                self.group(line, name, threshold, &members)
+            }
+            (b"group", _) => wrong("group <name> all|any|<k> <member>..."),
+            (b"quorum", [name]) => self.quorum(line, name),
+            (b"quorum", _) => wrong("quorum <name>|none"),
+            (comment, _) if comment.starts_with(b"#") => Ok(()),
+            (other, _) => Err(PolicyErrorKind::Keyword(other.into())),
+        }
+    }
+
+    fn log(&mut self, line: usize, key: &[u8], url: Option<&[u8]>) -> Result<(), PolicyErrorKind> {
+        if self.logs.len() == MAX_LOGS {
+            return Err(PolicyErrorKind::TooManyLogs);
+        }
+        let vkey = vkey(key)?;
+        if vkey.kind != KeyKind::Ed25519 {
+            return Err(PolicyErrorKind::LogKeyKind(vkey.kind));
+        }
+        // SPEC: "Duplicate logs, i.e., multiple log lines with the same public key, are not allowed."
+        if let Some((_, line)) = self.logs.iter().find(|(log, _)| log.vkey.public() == vkey.public()) {
+            return Err(PolicyErrorKind::DuplicateKey { line: *line });
+        }
+        self.logs.push((PolicyLog { vkey, url: url.map(lossy) }, line));
+        Ok(())
+    }
+
+    fn witness(&mut self, line: usize, name: &[u8], key: &[u8], url: Option<&[u8]>) -> Result<(), PolicyErrorKind> {
+        if self.witnesses.len() == MAX_WITNESSES {
+            return Err(PolicyErrorKind::TooManyWitnesses);
+        }
+        let name = self.new_name(name)?;
+        let vkey = vkey(key)?;
+        if vkey.kind != KeyKind::CosignatureEd25519 {
+            return Err(PolicyErrorKind::WitnessKeyKind(vkey.kind));
+        }
+        // SPEC: "Duplicate witnesses, i.e., multiple witness lines with the same public key, are not allowed."
+        if let Some((_, line)) = self.witnesses.iter().find(|(witness, _)| witness.vkey.public() == vkey.public()) {
+            return Err(PolicyErrorKind::DuplicateKey { line: *line });
+        }
+        self.names.insert(name.clone(), (Member::Witness(self.witnesses.len()), line));
+        self.witnesses.push((PolicyWitness { name, vkey, url: url.map(lossy) }, line));
+        Ok(())
+    }
+
+    fn group(&mut self, line: usize, name: &[u8], threshold: &[u8], members: &[&[u8]]) -> Result<(), PolicyErrorKind> {
+        if self.groups.len() == MAX_GROUPS {
+            return Err(PolicyErrorKind::TooManyGroups);
+        }
+        let name = self.new_name(name)?;
+        let threshold = parse_threshold(threshold, members.len())?;
+        let mut found = Vec::with_capacity(members.len());
+        for member in members {
+            // SPEC: "it is invalid as a group member."
+            if *member == b"none" {
+                return Err(PolicyErrorKind::ReservedName);
+            }
+            let one = self.known(member)?;
+            // SPEC: "Each defined name can be listed as a group member at most once."
+            if let Some(line) = self.members.insert(one, line) {
+                return Err(PolicyErrorKind::DuplicateMember { name: (*member).into(), line });
+            }
+            found.push(one);
+        }
+        self.names.insert(name.clone(), (Member::Group(self.groups.len()), line));
+        self.groups.push(PolicyGroup { name, threshold, members: found });
+        Ok(())
+    }
+
+    fn quorum(&mut self, line: usize, name: &[u8]) -> Result<(), PolicyErrorKind> {
+        if let Some((_, line)) = self.quorum {
+            return Err(PolicyErrorKind::SecondQuorum { line });
+        }
+        let quorum = if name == b"none" { Quorum::None } else { Quorum::Of(self.known(name)?) };
+        self.quorum = Some((quorum, line));
+        Ok(())
+    }
+
+    fn new_name(&self, name: &[u8]) -> Result<Name, PolicyErrorKind> {
+        let name = Name::from(name);
+        if name.0 == b"none" {
+            return Err(PolicyErrorKind::ReservedName);
+        }
+        match self.names.get(&name) {
+            Some((_, line)) => Err(PolicyErrorKind::DuplicateName { name, line: *line }),
+            None => Ok(name),
+        }
+    }
+
+    fn known(&self, name: &[u8]) -> Result<Member, PolicyErrorKind> {
+        let name = Name::from(name);
+        match self.names.get(&name) {
+            Some((member, _)) => Ok(*member),
+            None => Err(PolicyErrorKind::UnknownName(name)),
+        }
+    }
+}
+
+fn vkey(octets: &[u8]) -> Result<Vkey, PolicyErrorKind> {
+    let text = core::str::from_utf8(octets).map_err(|_| PolicyErrorKind::KeyUtf8)?;
+    Ok(text.parse::<Vkey>()?)
+}
+
+fn lossy(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+fn parse_threshold(octets: &[u8], members: usize) -> Result<usize, PolicyErrorKind> {
+    let threshold = match octets {
+        b"all" => return Ok(members),
+        b"any" => return Ok(1),
+        k => core::str::from_utf8(k).ok().and_then(encoding::decimal),
+    };
+    let threshold = threshold.ok_or_else(|| PolicyErrorKind::ThresholdForm(octets.into()))?;
+    // SPEC: "it is required that 1 <= k <= n."
+    usize::try_from(threshold)
+        .ok()
+        .filter(|k| (1..=members).contains(k))
+        .ok_or(PolicyErrorKind::Threshold { threshold, members })
+}
+
+/// The latest time among the key's lines that verify and whose time is in the range.
+fn latest(note: &Note, key: &Vkey, range: RangeInclusive<u64>, mut bad: impl FnMut(usize)) -> Option<u64> {
+    // A line too short for a time claims none: it comes last.
+    let claim = |bytes: &[u8]| bytes.first_chunk().map_or(0, |time| u64::from_be_bytes(*time));
+    let mut lines = Vec::new();
+    for (at, line) in note.signatures.iter().enumerate().take(MAX_SIGNATURES) {
+        let time = claim(&line.bytes);
+        if key.made(line) && range.contains(&time) {
+            lines.push((time, at, line));
+        }
+    }
+    lines.sort_by_key(|(time, _, _)| core::cmp::Reverse(*time));
+    for (_, at, line) in lines.into_iter().take(MAX_TRIES_PER_KEY) {
+        match cosignature::verify(&note.text, line, key) {
+            Ok(time) => return Some(time),
+            Err(_) => bad(at),
+        }
+    }
+    None
+}
+
+/// A line that names a witness's key and does not verify.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BadLine {
+    /// The index of the witness in [`Policy::witnesses`].
+    pub witness: usize,
+    /// The index of the line in [`Note::signatures`].
+    pub line: usize,
+}
+
+/// Which witnesses cosigned a note, and when; to be asked with the policy that made it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Evaluation {
+    /// For each witness, by its index, the latest time that counts, in Unix seconds.
+    pub times: Vec<Option<u64>>,
+    /// The policy is not met, but would be if times beyond [`MAX_AHEAD_S`] counted: the caller's clock may be behind.
+    pub later: bool,
+    /// Lines that were tried and failed. Lines older than one that counts were not tried.
+    pub bad: Vec<BadLine>,
+}
+
+/// The units of a policy, told apart by whether they cosigned.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Names {
+    /// Those that cosigned, each with its time in Unix seconds, in the order written.
+    pub have: Vec<(Name, u64)>,
+    /// Those that did not.
+    pub lack: Vec<Name>,
+}
+
+impl Evaluation {
+    /// Tells whether the cosignatures that count meet the policy.
+    pub fn met(&self, policy: &Policy) -> bool {
+        policy.quorum_met(|witness| self.witness(witness).is_some())
+    }
+
+    /// The largest time such that the cosignatures at or after it alone meet the policy.
+    ///
+    /// `None` if the policy is not met, and for `quorum none`, which is met at no time in particular.
+    pub fn time(&self, policy: &Policy) -> Option<u64> {
+        match policy.quorum {
+            Quorum::None => None,
+            Quorum::Of(top) => self.fold(policy).of(top).flatten(),
+        }
+    }
+
+    /// Tells which units cosigned and which lack.
+    pub fn names(&self, policy: &Policy) -> Names {
+        let folded = self.fold(policy);
+        let mut names = Names::default();
+        for unit in policy.units() {
+            let Some(name) = policy.name(unit) else { continue };
+            match folded.of(unit).flatten() {
+                Some(time) => names.have.push((name.clone(), time)),
+                None => names.lack.push(name.clone()),
+            }
+        }
+        names
+    }
+
+    fn witness(&self, at: usize) -> Option<u64> {
+        self.times.get(at).copied().flatten()
+    }
+
+    /// The time of each witness and group: of k of n the k-th latest, where who did not cosign comes last.
+    fn fold(&self, policy: &Policy) -> Folded<Option<u64>> {
+        policy.fold(
+            |witness| self.witness(witness),
+            |group, mut times| {
+                times.sort_unstable_by(|a, b| b.cmp(a));
+                times.get(group.threshold.saturating_sub(1)).copied().flatten()
+            },
+        )
+    }
+}
