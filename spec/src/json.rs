@@ -1,1 +1,533 @@
-//! To be written.
+//! JSON from outside: one strict, bounded tree.
+//!
+//! Spec: <https://www.rfc-editor.org/rfc/rfc8259>, of which this accepts a subset on which all readers agree.
+//!
+//! ```
+//! use spec::json;
+//!
+//! let value = json::parse(br#"{"product":"pkg:generic/acme/shield","sequence":41}"#).unwrap();
+//! let object = value.object().unwrap();
+//! assert_eq!(object.get("sequence").unwrap().integer(), Some(41));
+//!
+//! let error = json::parse(br#"{"a":1,"\u0061":2}"#).unwrap_err();
+//! assert_eq!((error.name(), error.at), ("duplicate-key", 7));
+//! ```
+//!
+//! What a signature covers must mean the same to everybody, in any language. Therefore, beyond RFC 8259:
+//!
+//! - The bytes are UTF-8 without byte order mark, and one value with nothing but white space around it.
+//! - No object has a key twice, escapes resolved. Where members are read, no two keys may differ by case alone either,
+//!   for some readers ignore case: [`Object::case_collision`] finds them, and whoever reads members asks it first.
+//! - A `\u` escape never leaves half of a surrogate pair.
+//! - At most [`MAX_DEPTH`] arrays and objects stand inside each other.
+//! - A number is kept as its text. Where an integer is read it is written in digits alone, and at most [`MAX_INTEGER`].
+//!
+//! The caller bounds the length before it parses.
+
+use alloc::{string::String, vec::Vec};
+use core::{cmp::Ordering, fmt};
+
+/// The most arrays and objects inside each other; a value that is neither has depth 0.
+pub const MAX_DEPTH: usize = 32;
+
+/// The largest integer that every reader keeps exactly: 2^53 - 1.
+pub const MAX_INTEGER: u64 = (1 << 53) - 1;
+
+/// A JSON value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Value {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number, as its text.
+    Number(Number),
+    /// A string, escapes resolved.
+    String(String),
+    /// An array.
+    Array(Vec<Value>),
+    /// An object.
+    Object(Object),
+}
+
+impl Value {
+    /// Says what this is, for messages: "a string".
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::String(_) => "a string",
+            Self::Array(_) => "an array",
+            Self::Object(_) => "an object",
+        }
+    }
+
+    /// The boolean, if it is one.
+    pub fn boolean(&self) -> Option<bool> {
+        if let Self::Bool(value) = self { Some(*value) } else { None }
+    }
+
+    /// The integer, if it is a number that [`Number::integer`] takes.
+    pub fn integer(&self) -> Option<u64> {
+        if let Self::Number(number) = self { number.integer() } else { None }
+    }
+
+    /// The string, if it is one.
+    pub fn string(&self) -> Option<&str> {
+        if let Self::String(text) = self { Some(text) } else { None }
+    }
+
+    /// The array's values, if it is one.
+    pub fn array(&self) -> Option<&[Value]> {
+        if let Self::Array(values) = self { Some(values) } else { None }
+    }
+
+    /// The object, if it is one.
+    pub fn object(&self) -> Option<&Object> {
+        if let Self::Object(object) = self { Some(object) } else { None }
+    }
+}
+
+/// A number, as its text: 1, 1.0 and 1e0 are three.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Number(String);
+
+impl Number {
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// The integer from 0 to [`MAX_INTEGER`]; `None` with a sign, a fraction or an exponent.
+    pub fn integer(&self) -> Option<u64> {
+        crate::encoding::decimal(&self.0).filter(|value| *value <= MAX_INTEGER)
+    }
+}
+
+/// An object: its members in the order in which they were written, no key twice.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Object {
+    members: Vec<(String, Value)>,
+}
+
+impl Object {
+    /// The value of the member `name`.
+    ///
+    /// Cost: linear in the members.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// The members, in the order in which they were written.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.members.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Finds two keys that differ by case alone; to be refused in objects whose members are read.
+    ///
+    /// Folded are the letters below U+0530 (Latin, Greek, Cyrillic) to their lower case, and onto ASCII also the four
+    /// letters outside it that some reader folds there: the dotted and the dotless i, the long s, the Kelvin sign.
+    /// The list is closed: were it the Unicode table of the compiler, two versions of this crate could disagree on
+    /// whether a record is admissible, and a log would look guilty for what a new script did.
+    ///
+    /// Cost: a sort of the keys.
+    pub fn case_collision(&self) -> Option<(&str, &str)> {
+        let mut keys: Vec<&str> = self.members.iter().map(|(key, _)| key.as_str()).collect();
+        keys.sort_by(|left, right| compare_folded(left, right));
+        keys.windows(2).find_map(|pair| match pair {
+            [left, right] if compare_folded(left, right) == Ordering::Equal => Some((*left, *right)),
+            _ => None,
+        })
+    }
+}
+
+fn compare_folded(left: &str, right: &str) -> Ordering {
+    left.chars().map(fold).cmp(right.chars().map(fold))
+}
+
+fn fold(letter: char) -> char {
+    match letter {
+        '\u{130}' | '\u{131}' => 'i',
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        _ if letter < '\u{530}' => letter.to_lowercase().next().unwrap_or(letter),
+        _ => letter,
+    }
+}
+
+/// Why bytes are not the JSON that we read, and where.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("byte {at}: {found}")]
+pub struct JsonError {
+    /// The byte, counted from 0, at which it was found.
+    pub at: usize,
+    /// What was found.
+    pub found: Found,
+}
+
+impl JsonError {
+    /// The name of the refusal.
+    pub fn name(&self) -> &'static str {
+        match self.found {
+            Found::Deeper => "too-deep",
+            Found::Duplicate { .. } => "duplicate-key",
+            Found::NotUtf8
+            | Found::End { .. }
+            | Found::Other { .. }
+            | Found::Control { .. }
+            | Found::NoEscape { .. }
+            | Found::Surrogate { .. } => "not-json",
+        }
+    }
+}
+
+/// What was found where a JSON text breaks a rule.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// Bytes that are not UTF-8.
+    NotUtf8,
+    /// The end.
+    End {
+        /// What should stand here.
+        expected: &'static str,
+    },
+    /// Another character than the grammar allows.
+    Other {
+        /// The character.
+        found: char,
+        /// What should stand here.
+        expected: &'static str,
+    },
+    /// A control character that a string must escape.
+    Control {
+        /// The character.
+        found: char,
+    },
+    /// A backslash before a character that is no escape.
+    NoEscape {
+        /// The character.
+        found: char,
+    },
+    /// An escaped half of a surrogate pair without the other half.
+    Surrogate {
+        /// The half.
+        half: u16,
+    },
+    /// One array or object more inside each other than [`MAX_DEPTH`].
+    Deeper,
+    /// A key that its object has already.
+    Duplicate {
+        /// The key, escapes resolved.
+        key: String,
+    },
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotUtf8 => write!(out, "found bytes that are not UTF-8"),
+            Self::End { expected } => write!(out, "found the end, expected {expected}"),
+            Self::Other { found, expected } => write!(out, "found {found:?}, expected {expected}"),
+            Self::Control { found } => write!(out, "found {found:?} in a string, where it must be escaped"),
+            Self::NoEscape { found } => write!(out, "found {found:?} after a backslash, which is no escape"),
+            Self::Surrogate { half } => write!(out, "found {half:04x}, half of a surrogate pair, without the other"),
+            Self::Deeper => write!(out, "found more than {MAX_DEPTH} arrays and objects inside each other"),
+            Self::Duplicate { key } => write!(out, "found the key {key:?} a second time in its object"),
+        }
+    }
+}
+
+/// Reads one JSON value.
+///
+/// Cost: time n log n, for duplicate keys are found by sorting; memory at most some sixty bytes a byte; the stack grows
+/// with the depth, which is bounded.
+///
+/// # Errors
+/// [`JsonError`], at the first byte that breaks a rule; a duplicate key is found at the end of its object.
+pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    let text =
+        core::str::from_utf8(bytes).map_err(|error| JsonError { at: error.valid_up_to(), found: Found::NotUtf8 })?;
+    let mut parser = Parser { text, at: 0 };
+    parser.white_space();
+    let value = parser.value(MAX_DEPTH)?;
+    parser.white_space();
+    if parser.peek().is_some() {
+        return Err(parser.unexpected("the end"));
+    }
+    Ok(value)
+}
+
+/// Writes a string in the one form that we write: escaped are the quotation mark, the backslash and control characters,
+/// those as `\b`, `\t`, `\n`, `\f`, `\r` or `\u00` and two lower-case hex digits.
+pub fn write_string(out: &mut String, text: &str) {
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\u{c}' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            '\0'..='\u{1f}' => {
+                let code = u32::from(letter);
+                out.push_str("\\u00");
+                out.extend([code >> 4, code & 15].iter().filter_map(|nibble| char::from_digit(*nibble, 16)));
+            }
+            _ => out.push(letter),
+        }
+    }
+    out.push('"');
+}
+
+/// The text, and how far it is read: `at` is always at a character's first byte.
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.at = self.at.saturating_add(bytes);
+    }
+
+    /// Takes `byte` if it stands here.
+    fn take(&mut self, byte: u8) -> bool {
+        let here = self.peek() == Some(byte);
+        self.skip(usize::from(here));
+        here
+    }
+
+    /// Takes ASCII bytes as long as `wanted`, and says how many.
+    fn take_while(&mut self, wanted: impl Fn(u8) -> bool) -> usize {
+        let count = self.rest().bytes().take_while(|byte| wanted(*byte)).count();
+        self.skip(count);
+        count
+    }
+
+    fn white_space(&mut self) {
+        self.take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    }
+
+    fn unexpected(&self, expected: &'static str) -> JsonError {
+        let found = match self.rest().chars().next() {
+            Some(found) => Found::Other { found, expected },
+            None => Found::End { expected },
+        };
+        JsonError { at: self.at, found }
+    }
+
+    /// Reads the value that starts here; `depth` more arrays and objects may open.
+    fn value(&mut self, depth: usize) -> Result<Value, JsonError> {
+        match self.peek() {
+            Some(b'{') => self.object(self.deeper(depth)?).map(Value::Object),
+            Some(b'[') => self.array(self.deeper(depth)?).map(Value::Array),
+            Some(b'"') => self.string().map(Value::String),
+            Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
+            Some(b't') => self.literal("true", Value::Bool(true)),
+            Some(b'f') => self.literal("false", Value::Bool(false)),
+            Some(b'n') => self.literal("null", Value::Null),
+            _ => Err(self.unexpected("a value")),
+        }
+    }
+
+    fn deeper(&self, depth: usize) -> Result<usize, JsonError> {
+        depth.checked_sub(1).ok_or(JsonError { at: self.at, found: Found::Deeper })
+    }
+
+    fn literal(&mut self, literal: &'static str, value: Value) -> Result<Value, JsonError> {
+        if !self.rest().starts_with(literal) {
+            return Err(self.unexpected("a value"));
+        }
+        self.skip(literal.len());
+        Ok(value)
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Object, JsonError> {
+        let mut members = Vec::new();
+        let mut starts = Vec::new();
+        self.skip(1);
+        self.white_space();
+        if self.take(b'}') {
+            return Ok(Object { members });
+        }
+        loop {
+            starts.push(self.at);
+            if self.peek() != Some(b'"') {
+                return Err(self.unexpected("a key in quotation marks"));
+            }
+            let key = self.string()?;
+            self.white_space();
+            if !self.take(b':') {
+                return Err(self.unexpected("a colon"));
+            }
+            self.white_space();
+            members.push((key, self.value(depth)?));
+            self.white_space();
+            if self.take(b'}') {
+                break;
+            }
+            if !self.take(b',') {
+                return Err(self.unexpected("a comma or the object's end"));
+            }
+            self.white_space();
+        }
+        match duplicate(&members, &starts) {
+            Some((key, at)) => Err(JsonError { at, found: Found::Duplicate { key: key.into() } }),
+            None => Ok(Object { members }),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Vec<Value>, JsonError> {
+        let mut values = Vec::new();
+        self.skip(1);
+        self.white_space();
+        if self.take(b']') {
+            return Ok(values);
+        }
+        loop {
+            values.push(self.value(depth)?);
+            self.white_space();
+            if self.take(b']') {
+                return Ok(values);
+            }
+            if !self.take(b',') {
+                return Err(self.unexpected("a comma or the array's end"));
+            }
+            self.white_space();
+        }
+    }
+
+    fn number(&mut self) -> Result<Number, JsonError> {
+        let rest = self.rest();
+        let start = self.at;
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            if !self.take(b'+') {
+                self.take(b'-');
+            }
+            self.digits()?;
+        }
+        let bytes = self.at.saturating_sub(start);
+        Ok(Number(rest.get(..bytes).unwrap_or_default().into()))
+    }
+
+    fn digits(&mut self) -> Result<(), JsonError> {
+        match self.take_while(|byte| byte.is_ascii_digit()) {
+            0 => Err(self.unexpected("a digit")),
+            _ => Ok(()),
+        }
+    }
+
+    fn string(&mut self) -> Result<String, JsonError> {
+        let mut out = String::new();
+        self.skip(1);
+        loop {
+            let rest = self.rest();
+            let plain = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).unwrap_or(rest.len());
+            out.push_str(rest.get(..plain).unwrap_or_default());
+            self.skip(plain);
+            match self.peek() {
+                Some(b'"') => {
+                    self.skip(1);
+                    return Ok(out);
+                }
+                Some(b'\\') => out.push(self.escape()?),
+                Some(byte) => return Err(JsonError { at: self.at, found: Found::Control { found: byte.into() } }),
+                None => return Err(self.unexpected("the string's end")),
+            }
+        }
+    }
+
+    /// Reads the escape whose backslash stands here.
+    fn escape(&mut self) -> Result<char, JsonError> {
+        let start = self.at;
+        self.skip(1);
+        let letter = match self.peek() {
+            Some(b'u') => return self.unicode_escape(start),
+            Some(letter @ (b'"' | b'\\' | b'/')) => letter.into(),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            _ => {
+                let Some(found) = self.rest().chars().next() else { return Err(self.unexpected("an escape")) };
+                return Err(JsonError { at: self.at, found: Found::NoEscape { found } });
+            }
+        };
+        self.skip(1);
+        Ok(letter)
+    }
+
+    /// Reads the rest of a `\u` escape that began at `start`, and of a second one where the two make a pair.
+    fn unicode_escape(&mut self, start: usize) -> Result<char, JsonError> {
+        let first = self.code_unit()?;
+        let alone = JsonError { at: start, found: Found::Surrogate { half: first } };
+        if !(0xd800..=0xdbff).contains(&first) {
+            return char::from_u32(first.into()).ok_or(alone);
+        }
+        if !self.rest().starts_with("\\u") {
+            return Err(alone);
+        }
+        self.skip(1);
+        let second = self.code_unit()?;
+        char::decode_utf16([first, second]).next().and_then(Result::ok).ok_or(alone)
+    }
+
+    /// Reads `u` and four hex digits.
+    fn code_unit(&mut self) -> Result<u16, JsonError> {
+        self.skip(1);
+        let mut unit = 0_u16;
+        for _ in 0..4 {
+            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
+            let Some(digit) = digit.and_then(|digit| u16::try_from(digit).ok()) else {
+                return Err(self.unexpected("four hex digits"));
+            };
+            unit = (unit << 4) | digit;
+            self.skip(1);
+        }
+        Ok(unit)
+    }
+}
+
+/// The first key that stands in an object a second time, and where it starts.
+fn duplicate<'a>(members: &'a [(String, Value)], starts: &[usize]) -> Option<(&'a str, usize)> {
+    let mut keys: Vec<(&str, usize)> =
+        members.iter().zip(starts).map(|((key, _), start)| (key.as_str(), *start)).collect();
+    keys.sort_unstable();
+    let repeated = keys.windows(2).filter_map(|pair| match pair {
+        [(left, _), again @ (right, _)] if left == right => Some(*again),
+        _ => None,
+    });
+    repeated.min_by_key(|(_, start)| *start)
+}
+
+#[cfg(test)]
+mod tests;
