@@ -1,9 +1,7 @@
 //! The state: what the log knows after a batch, as an entry of its own and as the keys and values of its map.
 //!
 //! ```
-//! use spec::merkle::Hash;
-//! use spec::record::Digest;
-//! use spec::state::{self, ChannelValue, StateEntry, TargetLine};
+//! use spec::state::{self, ChannelValue, StateEntry};
 //!
 //! let entry = b"glarus/state v1\ntime 1795430000\nrules 1\nbAzlHi15njLpzxk8+e2orDQfTizthQMZ0TL7vUVZpJ8=\n";
 //! let state = StateEntry::parse(entry)?;
