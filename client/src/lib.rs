@@ -1,1 +1,7 @@
-//! Placeholder.
+//! What a vendor and an updater do with a Glarus log: make and submit records; verify and install updates, offline.
+
+pub mod files;
+pub mod keys;
+pub mod proposal;
+pub mod report;
+pub mod time;

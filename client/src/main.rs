@@ -1,0 +1,2 @@
+//! The program `glarus`.
+fn main() {}
