@@ -38,9 +38,9 @@
 //!
 //! Indices and sequences are 8 bytes, big-endian. A row of `state` is also a leaf of the map.
 
-use crate::authority::{Authority, Namespace, RoleName};
-use crate::record::{Build, Dependency, Digest, Kind, Predicate, Product, Record, RecordError, Source, Statement, Update};
-use crate::state::{self, AuthorityValue, BuildValue, ChannelValue, SourceValue, TargetLine, UpdateValue};
+use crate::authority::{Authority, RoleName};
+use crate::record::{Build, Dependency, Digest, Kind, Predicate, Product, Record, RecordError, Source, Update};
+use crate::state::{self, AuthorityValue, BuildValue, ChannelValue, MAX_TARGETS, SourceValue, TargetLine, UpdateValue};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::{format, string::String, string::ToString, vec, vec::Vec};
 
@@ -57,8 +57,6 @@ pub const MAX_CANDIDATES: usize = 8;
 pub const MAX_STEPS: u8 = 8;
 /// Products that one build may lead to in one namespace.
 pub const MAX_PRODUCTS: usize = 1024;
-/// Targets that one channel of a product may have.
-pub const MAX_TARGETS: usize = 64;
 
 /// What became of a record.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -126,7 +124,9 @@ pub enum Refusal {
     #[error("none of the build's {0} dependencies is a logged source, or an artifact of a build of a logged source")]
     SourceNotLogged(usize),
     /// Rule 6.
-    #[error("build {build} does not count for {namespace}: it is not signed by its build keys, or not built from its sources")]
+    #[error(
+        "build {build} does not count for {namespace}: it is not signed by its build keys, or not built from its sources"
+    )]
     BuildDoesNotCount {
         /// The build.
         build: Digest,
@@ -275,7 +275,9 @@ pub fn needs(record: &Record) -> Vec<Look> {
             looks.extend(source.products.iter().take(1).flat_map(Product::prefixes).map(Look::namespace));
         }
         Predicate::Build(build) => {
-            looks.extend(build.dependencies.iter().flat_map(dependency_keys).map(|key| Look::Prefix(Family::Digests, key)));
+            looks.extend(
+                build.dependencies.iter().flat_map(dependency_keys).map(|key| Look::Prefix(Family::Digests, key)),
+            );
         }
         Predicate::Update(update) => {
             looks.extend(update.builds.iter().map(Look::id));
@@ -387,15 +389,13 @@ impl At<'_> {
     }
 
     fn source(&self, source: &Source) -> Result<(Signatures, Vec<Row>), Stop> {
-        let first = source.products.first().map(Product::as_str).unwrap_or_default();
         let (namespace, authority) = self.governing(source.products.first())?;
         if let Some(product) = source.products.iter().find(|product| !product.in_namespace(&namespace)) {
             let product = product.as_str().into();
             return Err(Refusal::ProductOutsideNamespace { product, namespace }.into());
         }
-        debug_assert!(!first.is_empty());
         let signatures = self.signed(&authority, RoleName::Source)?;
-        let value = SourceValue { index: self.index, parties: Vec::new() };
+        let value = SourceValue { index: self.index, reviews: BTreeMap::new() };
         let mut out = vec![
             self.fact(&Fact::Source { namespace: namespace.clone(), products: source.products.clone() }),
             Row::state(&state::source_key(&self.record.id), &value.to_text()),
@@ -438,10 +438,12 @@ impl At<'_> {
         if counts.is_empty() {
             return Err(refusal.into());
         }
-        let value = BuildValue { index: self.index, parties: Vec::new() };
+        let value = BuildValue { index: self.index, rebuilds: BTreeMap::new() };
         let artifacts: Vec<Digest> = self.record.statement.subjects.iter().map(|subject| subject.sha256).collect();
         let mut out = vec![Row::state(&state::build_key(&self.record.id), &value.to_text())];
-        for (artifact, counts) in artifacts.iter().flat_map(|artifact| counts.iter().map(move |counts| (artifact, counts))) {
+        for (artifact, counts) in
+            artifacts.iter().flat_map(|artifact| counts.iter().map(move |counts| (artifact, counts)))
+        {
             self.digest_row(&digest_prefix(artifact, Kind::Build), &counts.namespace, &mut out);
         }
         out.push(self.fact(&Fact::Build { counts, artifacts }));
@@ -554,7 +556,7 @@ impl At<'_> {
     /// Rule 5: the signatures by keys of the role, if they meet its threshold.
     fn signed(&self, authority: &Authority, role: RoleName) -> Result<Signatures, Stop> {
         let pae = crate::record::pae(&self.record.payload);
-        let signers = authority.signers(role, &pae, &self.record.signatures);
+        let signers = authority.signers(role, &pae, &self.record.signatures, &|_, _| None);
         match authority.meets(role, &signers, self.index) {
             Ok(()) => Ok(signers),
             Err(threshold) => {
@@ -589,7 +591,8 @@ struct Match {
 
 /// The prefixes of digest rows that a dependency can meet: sources and builds by SHA-256, sources by git commit.
 fn dependency_keys(dependency: &Dependency) -> Vec<Vec<u8>> {
-    let by_hash = dependency.sha256.iter().flat_map(|sha256| [Kind::Source, Kind::Build].map(|kind| digest_prefix(sha256, kind)));
+    let by_hash =
+        dependency.sha256.iter().flat_map(|sha256| [Kind::Source, Kind::Build].map(|kind| digest_prefix(sha256, kind)));
     by_hash.chain(dependency.git_commit.iter().map(|commit| rows::git_commit_prefix(commit))).collect()
 }
 

@@ -83,7 +83,9 @@ impl Fact {
         let mut input = bytes;
         let fact = match take::<1>(&mut input)? {
             [b'a'] => Self::Authority,
-            [b's'] => Self::Source { namespace: take_text(&mut input)?, products: take_list(&mut input, take_product)? },
+            [b's'] => {
+                Self::Source { namespace: take_text(&mut input)?, products: take_list(&mut input, take_product)? }
+            }
             [b'b'] => Self::Build {
                 counts: take_list(&mut input, take_counts)?,
                 artifacts: take_list(&mut input, |input| take(input).map(Digest))?,

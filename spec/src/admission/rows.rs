@@ -186,7 +186,12 @@ impl Rows {
     }
 
     /// Takes a store's answer to a [`Look::Prefix`]: all rows under it.
-    pub fn answer_prefix(&mut self, family: Family, prefix: Vec<u8>, rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) {
+    pub fn answer_prefix(
+        &mut self,
+        family: Family,
+        prefix: Vec<u8>,
+        rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) {
         for (key, value) in rows {
             self.answer_point(family, key, Some(value));
         }
