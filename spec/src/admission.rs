@@ -48,7 +48,7 @@ mod fact;
 mod rows;
 
 pub use fact::{Counts, Fact};
-pub use rows::{Corrupt, Family, Look, Row, Rows};
+pub use rows::{Carrier, Corrupt, Family, Look, Row, Rows};
 use rows::{digest_prefix, index_of};
 
 /// Namespaces that a build is tried for.
@@ -545,12 +545,9 @@ impl At<'_> {
 
     /// Rule 4: the namespace that covers a product, and its authority in force.
     fn governing(&self, product: Option<&Product>) -> Result<(String, Authority), Stop> {
-        for prefix in product.into_iter().flat_map(Product::prefixes) {
-            if let Some(authority) = self.rows.authority(prefix)? {
-                return Ok((prefix.into(), authority));
-            }
-        }
-        Err(Refusal::NoAuthority(product.map(ToString::to_string).unwrap_or_default()).into())
+        let governing = product.map(|product| self.rows.governing(product)).transpose()?.flatten();
+        let product = || product.map(ToString::to_string).unwrap_or_default();
+        governing.ok_or_else(|| Refusal::NoAuthority(product()).into())
     }
 
     /// Rule 5: the signatures by keys of the role, if they meet its threshold.
@@ -579,6 +576,26 @@ impl At<'_> {
             out.push(Row { family: Family::Digests, key, value: self.index.to_be_bytes().to_vec() });
         }
     }
+}
+
+/// The logged records that a build's dependencies name and that lead to a source of the product: what its bundle carries on.
+///
+/// `rows` has the answers to [`needs`] and [`needs_more`] of the build's record.
+///
+/// Shapes: indices of sources that list the product, and of builds that lead to one, rising.
+///
+/// # Errors
+/// [`Corrupt`].
+pub fn leads(build: &Build, namespace: &str, product: &Product, rows: &Rows) -> Result<Vec<u64>, Corrupt> {
+    let by_commit = rows.authority(namespace)?.is_some_and(|authority| authority.allow_git_commit);
+    let mut indices = BTreeSet::new();
+    for found in matches(build, rows)? {
+        let counts = found.namespace == namespace && (by_commit || !found.by_commit);
+        if counts && rows.fact(found.index)?.is_some_and(|fact| fact.leads_to(namespace, product)) {
+            indices.insert(found.index);
+        }
+    }
+    Ok(indices.into_iter().collect())
 }
 
 /// A dependency of a build that is in the log.
