@@ -92,9 +92,11 @@
 //! [`MAX_AHEAD_S`] beyond. Of several lines by one key the latest counts. A key's lines are tried from the latest claimed
 //! time down, until one verifies, at most [`MAX_TRIES_PER_KEY`] of them.
 //!
-//! *Deviation*: signed-note says that a note with a failing line by a known key should be refused. For a log's key we do
-//! ([`crate::checkpoint::open`]); a witness's failing line merely does not count, for else any single witness could stop what
-//! the others cosigned. Such lines are reported in [`Evaluation::bad`].
+//! *Deviations* from signed-note, for witnesses' lines only; for a log's ([`crate::checkpoint::open`]) there are none.
+//! "If a signature from a known key fails to verify, clients SHOULD reject the whole note": a failing line merely does not
+//! count, for else any single witness could stop what the others cosigned; it is reported in [`Evaluation::bad`]. "If the
+//! key name and ID match a known key, verifiers MUST verify the signature": a line older than the one that counts for its
+//! key, or beyond the bound on tries, is not verified, and nothing is concluded from it.
 //!
 //! The time of a checkpoint is the largest T such that the cosignatures at or after T alone meet the policy
 //! ([`Evaluation::time`]): the time of a witness, and for k of n the k-th latest of the members' times. Hostile units that
