@@ -65,10 +65,15 @@ pub fn bundle(published: &Published, sha256: &Digest, track: &Track) -> Result<B
 ///
 /// # Errors
 /// [`BundleFault`].
-pub fn status(published: &Published, product: &Product, channel: &str, update: Option<&Digest>) -> Result<Status, BundleFault> {
+pub fn status(
+    published: &Published,
+    product: &Product,
+    channel: &str,
+    update: Option<&Digest>,
+) -> Result<Status, BundleFault> {
     let maker = Maker::new(published)?;
     let update = match update {
-        Some(id) => maker.index(id)?,
+        Some(id) => index_of(maker.view(), id)?,
         None => maker.newest_of(product, channel)?,
     };
     let lineage = maker.lineage(update)?;
@@ -87,8 +92,24 @@ pub fn proved(published: &Published, index: u64) -> Result<Proved, BundleFault> 
     prove(&published.rows.view, &published.checkpoint.head, index)
 }
 
+/// The index of a record under the published checkpoint, or of a later one that is not.
+///
+/// # Errors
+/// [`BundleFault`].
+pub fn index(published: &Published, id: &Digest) -> Result<u64, BundleFault> {
+    index_of(&published.rows.view, id)
+}
+
+fn index_of(view: &View, id: &Digest) -> Result<u64, BundleFault> {
+    let (mut rows, look) = (Rows::default(), Look::id(id));
+    view.answer(vec![look.clone()], &mut rows)?;
+    let index = rows.index(&look).map_err(corrupt)?;
+    index.ok_or_else(|| BundleFault::NotFound(format!("no record has id {id}")))
+}
+
 fn prove(view: &View, head: &TreeHead, index: u64) -> Result<Proved, BundleFault> {
-    let not_there = || BundleFault::NotFound(format!("entry {index} is not under the checkpoint of size {}", head.size));
+    let not_there =
+        || BundleFault::NotFound(format!("entry {index} is not under the checkpoint of size {}", head.size));
     let plan = proof::inclusion(index, head.size).ok_or_else(not_there)?;
     let hashes = view.nodes(plan.nodes())?;
     let damaged = || StoreError::Damaged(format!("the inclusion proof of entry {index}"));
@@ -134,14 +155,6 @@ impl<'a> Maker<'a> {
     fn record(&self, index: u64) -> Result<Record, BundleFault> {
         let damaged = |error| StoreError::Damaged(format!("entry {index}: {error}"));
         Ok(Record::parse_entry(&self.view().entry(index)?).map_err(damaged)?)
-    }
-
-    /// The index of a record.
-    fn index(&self, id: &Digest) -> Result<u64, BundleFault> {
-        let (mut rows, look) = (Rows::default(), Look::id(id));
-        self.view().answer(vec![look.clone()], &mut rows)?;
-        let index = rows.index(&look).map_err(corrupt)?;
-        index.ok_or_else(|| BundleFault::NotFound(format!("no record has id {id}")))
     }
 
     /// The newest update that carries a file, in the one track that is left when `track` narrowed them.
@@ -195,7 +208,7 @@ impl<'a> Maker<'a> {
         let mut lineage = Lineage { id: record.id, update, namespace, records: BTreeMap::new() };
         let mut next = BTreeSet::new();
         for id in &lineage.update.builds {
-            next.insert(self.index(id)?);
+            next.insert(index_of(self.view(), id)?);
         }
         lineage.records.insert(index, record);
         while let Some(index) = next.pop_first() {
@@ -203,7 +216,8 @@ impl<'a> Maker<'a> {
             if let Predicate::Build(build) = &record.statement.predicate {
                 self.view().answer(admission::needs(&record), &mut rows)?;
                 self.view().answer(admission::needs_more(&record, &rows).map_err(corrupt)?, &mut rows)?;
-                let leads = admission::leads(build, &lineage.namespace, &lineage.update.product, &rows).map_err(corrupt)?;
+                let leads =
+                    admission::leads(build, &lineage.namespace, &lineage.update.product, &rows).map_err(corrupt)?;
                 next.extend(leads.into_iter().filter(|lead| !lineage.records.contains_key(lead)));
             }
             lineage.records.insert(index, record);

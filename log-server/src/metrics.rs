@@ -47,8 +47,10 @@ impl Metrics {
                 "Entries under the newest checkpoint that a quorum cosigned",
             )?)?,
             batch_size: registry.register(Histogram::with_opts(batch)?)?,
-            batch_seconds: registry
-                .register(seconds("glarus_log_batch_seconds", "From the first judgement of a batch to its signed head")?)?,
+            batch_seconds: registry.register(seconds(
+                "glarus_log_batch_seconds",
+                "From the first judgement of a batch to its signed head",
+            )?)?,
             quorum_seconds: registry
                 .register(seconds("glarus_log_quorum_seconds", "From a signed head to a quorum's cosignatures")?)?,
             refusals: registry.register(IntCounterVec::new(
@@ -60,8 +62,10 @@ impl Metrics {
                 Opts::new("glarus_log_witness_size", "The largest size each witness cosigned"),
                 &["witness"],
             )?)?,
-            queue_full: registry
-                .register(IntGauge::new("glarus_log_queue_full", "Submissions answered 503 because the queue was full")?)?,
+            queue_full: registry.register(IntGauge::new(
+                "glarus_log_queue_full",
+                "Submissions answered 503 because the queue was full",
+            )?)?,
             registry,
         })
     }

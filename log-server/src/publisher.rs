@@ -61,7 +61,8 @@ pub fn recover(store: &Store, log_key: &Vkey, head: &Arc<SignedHead>) -> Result<
     let Some(bytes) = store.published()? else { return Ok(None) };
     let damaged = |why: String| StoreError::Damaged(format!("heads newest: {why}"));
     let note = Note::parse(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let checkpoint = checkpoint::open(&note, std::slice::from_ref(log_key)).map_err(|error| damaged(error.to_string()))?;
+    let checkpoint =
+        checkpoint::open(&note, std::slice::from_ref(log_key)).map_err(|error| damaged(error.to_string()))?;
     if checkpoint.head.size > head.checkpoint.head.size {
         let (have, need) = (checkpoint.head, head.checkpoint.head);
         return Err(damaged(format!("the published head ({have}) is larger than the tree ({need})")));
@@ -151,7 +152,9 @@ impl Publisher {
     /// Keeps a line that is a valid cosignature by a witness of the policy; tells whether it is.
     fn accept(&self, open: &mut Open, line: &NoteSignature) -> bool {
         let text = &open.round.head.note.text;
-        for (index, witness) in self.policy.witnesses().iter().enumerate().filter(|(_, witness)| witness.vkey.made(line)) {
+        for (index, witness) in
+            self.policy.witnesses().iter().enumerate().filter(|(_, witness)| witness.vkey.made(line))
+        {
             match cosignature::verify(text, line, &witness.vkey) {
                 Ok(_) => {
                     open.lines.insert(index, line.clone());

@@ -432,6 +432,10 @@ fn family_options(name: &str) -> Options {
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
     let hashes = matches!(name, "tiles" | "map" | "ids");
-    options.set_compression_type(if hashes { rocksdb::DBCompressionType::None } else { rocksdb::DBCompressionType::Zstd });
+    options.set_compression_type(if hashes {
+        rocksdb::DBCompressionType::None
+    } else {
+        rocksdb::DBCompressionType::Zstd
+    });
     options
 }

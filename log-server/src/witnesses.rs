@@ -77,7 +77,10 @@ impl Witness {
             match self.ask(&round.head).await {
                 Ok(lines) => {
                     self.count("cosigned");
-                    self.metrics.witness_size.with_label_values(&[&self.url]).set(i64::try_from(self.old_size).unwrap_or(0));
+                    self.metrics
+                        .witness_size
+                        .with_label_values(&[&self.url])
+                        .set(i64::try_from(self.old_size).unwrap_or(0));
                     pause = PAUSES.0;
                     let head = round.head.checkpoint.head;
                     if answers.send(Answer { head, lines }).await.is_err() || rounds.changed().await.is_err() {
