@@ -68,7 +68,9 @@ pub fn plan(
             }
         });
     }
-    next.tiles.extend(touched.iter().filter(|(_, hashes)| (hashes.len() as u64) < WIDTH).map(|(at, hashes)| (*at, hashes.clone())));
+    next.tiles.extend(
+        touched.iter().filter(|(_, hashes)| (hashes.len() as u64) < WIDTH).map(|(at, hashes)| (*at, hashes.clone())),
+    );
     let map = changed.into_iter().filter_map(|path| tiles.0.remove_entry(&path)).collect();
     let batch = Batch { first: edge.frontier.size(), entries, rows, tiles: touched, map };
     Ok((batch, Committed { head: next.frontier.head(), time }, next))

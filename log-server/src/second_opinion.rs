@@ -46,7 +46,9 @@ pub fn check(store: &Store, first: u64, committed: &Committed) -> Result<(), Sto
             let full = store.tile(Tile { level, index })?;
             let above = store.tile(Tile { level: level + 1, index: index / WIDTH })?;
             if root(&full) != usize::try_from(index % WIDTH).ok().and_then(|at| above.get(at).copied()) {
-                return Err(StoreError::Damaged(format!("tile level {level} index {index}: its root is not in the tile above")));
+                return Err(StoreError::Damaged(format!(
+                    "tile level {level} index {index}: its root is not in the tile above"
+                )));
             }
         }
         let edge = Tile { level, index: count / WIDTH };

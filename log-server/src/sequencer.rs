@@ -143,7 +143,8 @@ impl Sequencer {
     /// The rows that the batch needs, in two rounds of one read each.
     fn look_up(&self, batch: &[Submission]) -> Result<Rows, StoreError> {
         let mut rows = Rows::default();
-        self.store.answer(batch.iter().flat_map(|submission| admission::needs(&submission.record)).collect(), &mut rows)?;
+        self.store
+            .answer(batch.iter().flat_map(|submission| admission::needs(&submission.record)).collect(), &mut rows)?;
         let mut more = Vec::new();
         for submission in batch {
             more.extend(needs_more(&submission.record, &rows)?);
@@ -226,16 +227,24 @@ fn read_edge(store: &Store, committed: &Committed) -> Result<Edge, StoreError> {
     Ok(edge)
 }
 
+/// Judges a record as entry 0 of a log without rows.
+///
+/// # Errors
+/// Admission's refusal.
+pub fn judge_genesis(origin: &str, genesis: &Record) -> Result<(Vec<u8>, Vec<Row>), Stop> {
+    match admission::judge(origin, 0, genesis, &Rows::default())? {
+        Admission::New { entry, rows } => Ok((entry, rows)),
+        Admission::Known { index } => Err(Refusal::Genesis(index).into()),
+    }
+}
+
 /// Makes the log's first batch: the genesis record and its state entry.
 ///
 /// # Errors
-/// The inner error is admission's refusal of the genesis record.
+/// [`StoreError`]; the inner error is admission's refusal of the genesis record.
 pub fn create(store: &Store, origin: &str, genesis: &Record, now: u64) -> Result<Result<Committed, Stop>, StoreError> {
-    let mut rows = Rows::default();
-    store.answer(admission::needs(genesis), &mut rows)?;
-    let (entry, rows) = match admission::judge(origin, 0, genesis, &rows) {
-        Ok(Admission::New { entry, rows }) => (entry, rows),
-        Ok(Admission::Known { index }) => return Err(StoreError::Damaged(format!("genesis is entry {index} of an empty log"))),
+    let (entry, rows) = match judge_genesis(origin, genesis) {
+        Ok(judged) => judged,
         Err(stop) => return Ok(Err(stop)),
     };
     let tiles = map_tiles(store, &rows)?;

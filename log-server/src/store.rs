@@ -314,14 +314,6 @@ impl View {
         self.0.borrow_dependent().get_cf(database.family(family), key).map_err(|error| database.fault(error))
     }
 
-    /// The row that a point look asks for.
-    ///
-    /// # Errors
-    /// [`StoreError::RocksDb`].
-    pub fn point(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.get(family_name(family), key)
-    }
-
     /// All rows whose keys start with `prefix`.
     ///
     /// # Errors
@@ -330,6 +322,29 @@ impl View {
         let mut read = ReadOptions::default();
         read.set_snapshot(self.0.borrow_dependent());
         self.0.borrow_owner().under(family, prefix, read)
+    }
+
+    /// Answers looks that `rows` has no answer to yet.
+    ///
+    /// # Errors
+    /// [`StoreError::RocksDb`].
+    pub fn answer(&self, looks: Vec<Look>, rows: &mut Rows) -> Result<(), StoreError> {
+        for look in looks {
+            if rows.knows(&look) {
+                continue;
+            }
+            match look {
+                Look::Point(family, key) => {
+                    let value = self.get(family_name(family), &key)?;
+                    rows.answer_point(family, key, value);
+                }
+                Look::Prefix(family, prefix) => {
+                    let found = self.under(family, &prefix)?;
+                    rows.answer_prefix(family, prefix, found);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The entry at an index.
@@ -417,6 +432,10 @@ fn family_options(name: &str) -> Options {
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
     let hashes = matches!(name, "tiles" | "map" | "ids");
-    options.set_compression_type(if hashes { rocksdb::DBCompressionType::None } else { rocksdb::DBCompressionType::Zstd });
+    options.set_compression_type(if hashes {
+        rocksdb::DBCompressionType::None
+    } else {
+        rocksdb::DBCompressionType::Zstd
+    });
     options
 }

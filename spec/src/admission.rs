@@ -38,9 +38,9 @@
 //!
 //! Indices and sequences are 8 bytes, big-endian. A row of `state` is also a leaf of the map.
 
-use crate::authority::{Authority, Namespace, RoleName};
-use crate::record::{Build, Dependency, Digest, Kind, Predicate, Product, Record, RecordError, Source, Statement, Update};
-use crate::state::{self, AuthorityValue, BuildValue, ChannelValue, SourceValue, TargetLine, UpdateValue};
+use crate::authority::{Authority, RoleName};
+use crate::record::{Build, Dependency, Digest, Kind, Predicate, Product, Record, RecordError, Source, Update};
+use crate::state::{self, AuthorityValue, BuildValue, ChannelValue, MAX_TARGETS, SourceValue, TargetLine, UpdateValue};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::{format, string::String, string::ToString, vec, vec::Vec};
 
@@ -48,7 +48,7 @@ mod fact;
 mod rows;
 
 pub use fact::{Counts, Fact};
-pub use rows::{Corrupt, Family, Look, Row, Rows};
+pub use rows::{Carrier, Corrupt, Family, Look, Row, Rows};
 use rows::{digest_prefix, index_of};
 
 /// Namespaces that a build is tried for.
@@ -57,8 +57,6 @@ pub const MAX_CANDIDATES: usize = 8;
 pub const MAX_STEPS: u8 = 8;
 /// Products that one build may lead to in one namespace.
 pub const MAX_PRODUCTS: usize = 1024;
-/// Targets that one channel of a product may have.
-pub const MAX_TARGETS: usize = 64;
 
 /// What became of a record.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -126,7 +124,9 @@ pub enum Refusal {
     #[error("none of the build's {0} dependencies is a logged source, or an artifact of a build of a logged source")]
     SourceNotLogged(usize),
     /// Rule 6.
-    #[error("build {build} does not count for {namespace}: it is not signed by its build keys, or not built from its sources")]
+    #[error(
+        "build {build} does not count for {namespace}: it is not signed by its build keys, or not built from its sources"
+    )]
     BuildDoesNotCount {
         /// The build.
         build: Digest,
@@ -275,7 +275,9 @@ pub fn needs(record: &Record) -> Vec<Look> {
             looks.extend(source.products.iter().take(1).flat_map(Product::prefixes).map(Look::namespace));
         }
         Predicate::Build(build) => {
-            looks.extend(build.dependencies.iter().flat_map(dependency_keys).map(|key| Look::Prefix(Family::Digests, key)));
+            looks.extend(
+                build.dependencies.iter().flat_map(dependency_keys).map(|key| Look::Prefix(Family::Digests, key)),
+            );
         }
         Predicate::Update(update) => {
             looks.extend(update.builds.iter().map(Look::id));
@@ -387,15 +389,13 @@ impl At<'_> {
     }
 
     fn source(&self, source: &Source) -> Result<(Signatures, Vec<Row>), Stop> {
-        let first = source.products.first().map(Product::as_str).unwrap_or_default();
         let (namespace, authority) = self.governing(source.products.first())?;
         if let Some(product) = source.products.iter().find(|product| !product.in_namespace(&namespace)) {
             let product = product.as_str().into();
             return Err(Refusal::ProductOutsideNamespace { product, namespace }.into());
         }
-        debug_assert!(!first.is_empty());
         let signatures = self.signed(&authority, RoleName::Source)?;
-        let value = SourceValue { index: self.index, parties: Vec::new() };
+        let value = SourceValue { index: self.index, reviews: BTreeMap::new() };
         let mut out = vec![
             self.fact(&Fact::Source { namespace: namespace.clone(), products: source.products.clone() }),
             Row::state(&state::source_key(&self.record.id), &value.to_text()),
@@ -438,10 +438,12 @@ impl At<'_> {
         if counts.is_empty() {
             return Err(refusal.into());
         }
-        let value = BuildValue { index: self.index, parties: Vec::new() };
+        let value = BuildValue { index: self.index, rebuilds: BTreeMap::new() };
         let artifacts: Vec<Digest> = self.record.statement.subjects.iter().map(|subject| subject.sha256).collect();
         let mut out = vec![Row::state(&state::build_key(&self.record.id), &value.to_text())];
-        for (artifact, counts) in artifacts.iter().flat_map(|artifact| counts.iter().map(move |counts| (artifact, counts))) {
+        for (artifact, counts) in
+            artifacts.iter().flat_map(|artifact| counts.iter().map(move |counts| (artifact, counts)))
+        {
             self.digest_row(&digest_prefix(artifact, Kind::Build), &counts.namespace, &mut out);
         }
         out.push(self.fact(&Fact::Build { counts, artifacts }));
@@ -543,18 +545,15 @@ impl At<'_> {
 
     /// Rule 4: the namespace that covers a product, and its authority in force.
     fn governing(&self, product: Option<&Product>) -> Result<(String, Authority), Stop> {
-        for prefix in product.into_iter().flat_map(Product::prefixes) {
-            if let Some(authority) = self.rows.authority(prefix)? {
-                return Ok((prefix.into(), authority));
-            }
-        }
-        Err(Refusal::NoAuthority(product.map(ToString::to_string).unwrap_or_default()).into())
+        let governing = product.map(|product| self.rows.governing(product)).transpose()?.flatten();
+        let product = || product.map(ToString::to_string).unwrap_or_default();
+        governing.ok_or_else(|| Refusal::NoAuthority(product()).into())
     }
 
     /// Rule 5: the signatures by keys of the role, if they meet its threshold.
     fn signed(&self, authority: &Authority, role: RoleName) -> Result<Signatures, Stop> {
         let pae = crate::record::pae(&self.record.payload);
-        let signers = authority.signers(role, &pae, &self.record.signatures);
+        let signers = authority.signers(role, &pae, &self.record.signatures, &|_, _| None);
         match authority.meets(role, &signers, self.index) {
             Ok(()) => Ok(signers),
             Err(threshold) => {
@@ -579,6 +578,26 @@ impl At<'_> {
     }
 }
 
+/// The logged records that a build's dependencies name and that lead to a source of the product: what its bundle carries on.
+///
+/// `rows` has the answers to [`needs`] and [`needs_more`] of the build's record.
+///
+/// Shapes: indices of sources that list the product, and of builds that lead to one, rising.
+///
+/// # Errors
+/// [`Corrupt`].
+pub fn leads(build: &Build, namespace: &str, product: &Product, rows: &Rows) -> Result<Vec<u64>, Corrupt> {
+    let by_commit = rows.authority(namespace)?.is_some_and(|authority| authority.allow_git_commit);
+    let mut indices = BTreeSet::new();
+    for found in matches(build, rows)? {
+        let counts = found.namespace == namespace && (by_commit || !found.by_commit);
+        if counts && rows.fact(found.index)?.is_some_and(|fact| fact.leads_to(namespace, product)) {
+            indices.insert(found.index);
+        }
+    }
+    Ok(indices.into_iter().collect())
+}
+
 /// A dependency of a build that is in the log.
 struct Match {
     namespace: String,
@@ -589,7 +608,8 @@ struct Match {
 
 /// The prefixes of digest rows that a dependency can meet: sources and builds by SHA-256, sources by git commit.
 fn dependency_keys(dependency: &Dependency) -> Vec<Vec<u8>> {
-    let by_hash = dependency.sha256.iter().flat_map(|sha256| [Kind::Source, Kind::Build].map(|kind| digest_prefix(sha256, kind)));
+    let by_hash =
+        dependency.sha256.iter().flat_map(|sha256| [Kind::Source, Kind::Build].map(|kind| digest_prefix(sha256, kind)));
     by_hash.chain(dependency.git_commit.iter().map(|commit| rows::git_commit_prefix(commit))).collect()
 }
 

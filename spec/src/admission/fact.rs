@@ -49,6 +49,17 @@ impl Fact {
         }
     }
 
+    /// Whether it is a source of the product, or a build that leads to one in the namespace.
+    pub fn leads_to(&self, namespace: &str, product: &Product) -> bool {
+        match self {
+            Self::Source { products, .. } => products.contains(product),
+            Self::Build { counts, .. } => {
+                counts.iter().any(|counts| counts.namespace == namespace && counts.products.contains_key(product))
+            }
+            Self::Authority | Self::Update => false,
+        }
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
@@ -83,7 +94,9 @@ impl Fact {
         let mut input = bytes;
         let fact = match take::<1>(&mut input)? {
             [b'a'] => Self::Authority,
-            [b's'] => Self::Source { namespace: take_text(&mut input)?, products: take_list(&mut input, take_product)? },
+            [b's'] => {
+                Self::Source { namespace: take_text(&mut input)?, products: take_list(&mut input, take_product)? }
+            }
             [b'b'] => Self::Build {
                 counts: take_list(&mut input, take_counts)?,
                 artifacts: take_list(&mut input, |input| take(input).map(Digest))?,

@@ -2,9 +2,9 @@
 
 use super::fact::Fact;
 use crate::authority::Authority;
-use crate::record::{Digest, Kind, Predicate, Statement, Update};
+use crate::record::{Digest, Kind, Predicate, Product, Statement, Update};
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::{vec, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
 
 /// What a row is about; a store keeps each family apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -156,6 +156,40 @@ impl Row {
     }
 }
 
+/// An update that carries a file, as a row of `files` says.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Carrier {
+    /// The update's product.
+    pub product: String,
+    /// Its channel.
+    pub channel: String,
+    /// Its target, empty for any.
+    pub target: String,
+    /// Its sequence.
+    pub sequence: u64,
+    /// Its index.
+    pub index: u64,
+}
+
+impl Carrier {
+    /// Reads a row of `files`.
+    ///
+    /// # Errors
+    /// [`Corrupt`].
+    pub fn parse(key: &[u8], value: &[u8]) -> Result<Self, Corrupt> {
+        Self::read(key, value).ok_or_else(|| Corrupt { family: Family::Files, key: key.to_vec() })
+    }
+
+    fn read(key: &[u8], value: &[u8]) -> Option<Self> {
+        let (track, sequence) = key.get(32..)?.split_last_chunk()?;
+        let text = core::str::from_utf8(track).ok()?;
+        let mut parts = text.split('\0').map(String::from);
+        let (product, channel, target) = (parts.next()?, parts.next()?, parts.next()?);
+        let sequence = u64::from_be_bytes(*sequence);
+        Some(Self { product, channel, target, sequence, index: index_of(value)? })
+    }
+}
+
 /// What a row of `namespaces` says.
 pub(super) enum NamespaceRow {
     /// A proper prefix of a namespace.
@@ -186,7 +220,12 @@ impl Rows {
     }
 
     /// Takes a store's answer to a [`Look::Prefix`]: all rows under it.
-    pub fn answer_prefix(&mut self, family: Family, prefix: Vec<u8>, rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) {
+    pub fn answer_prefix(
+        &mut self,
+        family: Family,
+        prefix: Vec<u8>,
+        rows: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    ) {
         for (key, value) in rows {
             self.answer_point(family, key, Some(value));
         }
@@ -217,7 +256,11 @@ impl Rows {
         }
     }
 
-    pub(super) fn index(&self, look: &Look) -> Result<Option<u64>, Corrupt> {
+    /// The index of a record that was looked for by id.
+    ///
+    /// # Errors
+    /// [`Corrupt`].
+    pub fn index(&self, look: &Look) -> Result<Option<u64>, Corrupt> {
         self.point(look).map(|value| index_of(value).ok_or_else(|| Corrupt::unreadable(look))).transpose()
     }
 
@@ -246,6 +289,19 @@ impl Rows {
             }
             _ => Err(corrupt()),
         }
+    }
+
+    /// The namespace that covers a product, and its authority in force.
+    ///
+    /// # Errors
+    /// [`Corrupt`].
+    pub fn governing(&self, product: &Product) -> Result<Option<(String, Authority)>, Corrupt> {
+        for prefix in product.prefixes() {
+            if let Some(authority) = self.authority(prefix)? {
+                return Ok(Some((prefix.into(), authority)));
+            }
+        }
+        Ok(None)
     }
 
     /// The authority in force of a namespace.
