@@ -2,6 +2,9 @@
 
 pub mod files;
 pub mod keys;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod proposal;
+pub mod release;
 pub mod report;
 pub mod time;
