@@ -537,4 +537,4 @@ fn distrust(fields: Fields<'_>) -> Result<Vec<Distrust>, RecordError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
