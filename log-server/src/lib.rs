@@ -1,1 +1,192 @@
-//! Placeholder.
+//! The transparency log: admits, sequences, stores, publishes.
+//!
+//! What is decided is decided in `spec`; here it is made durable and served.
+//!
+//! - [`config`]: what the operator sets.
+//! - [`store`]: the rows, and the only file that names RocksDB.
+//! - [`sequencer`]: the thread that owns the tree; [`plan`] is its pure part, [`second_opinion`] its check before signing.
+//! - [`publisher`]: rounds of witnesses until a quorum cosigned; [`witnesses`] is one task each.
+//! - [`http`]: the API; [`bundles`] puts together what ships with files.
+#![forbid(unsafe_code)]
+
+pub mod bundles;
+pub mod config;
+pub mod http;
+pub mod metrics;
+pub mod plan;
+pub mod publisher;
+pub mod second_opinion;
+pub mod sequencer;
+pub mod store;
+pub mod witnesses;
+
+use config::Config;
+use glarus_shell::clock::Clock;
+use glarus_shell::http::Limits;
+use glarus_shell::shutdown::Shutdown;
+use glarus_shell::{files, keys};
+use metrics::Metrics;
+use publisher::Publisher;
+use sequencer::Sequencer;
+use spec::note::{KeyKind, Skey};
+use spec::policy::Policy;
+use spec::record::{Record, RecordError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Store, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+/// Why a log is not made, or does not run.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum LogError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    KeyFile(#[from] keys::KeyFileError),
+    #[error(transparent)]
+    File(#[from] files::FileError),
+    #[error(transparent)]
+    Key(#[from] spec::note::KeyError),
+    #[error("{}: {cause}", path.display())]
+    Policy { path: PathBuf, cause: String },
+    #[error("{}: {cause}", path.display())]
+    Genesis { path: PathBuf, cause: String },
+    #[error("the key {} is for {have:?}, the log's origin is {need:?}", path.display())]
+    OtherKey { path: PathBuf, have: String, need: String },
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error("the sequencer ended: {0}")]
+    Sequencer(String),
+}
+
+fn database(dir: &Path) -> PathBuf {
+    dir.join("db")
+}
+
+/// Makes a log: its directory, configuration and key, and entries 0 (genesis) and 1 (the state after it).
+///
+/// The finished genesis record is given: no root key is ever here.
+///
+/// # Errors
+/// [`LogError`]; where it is refused for the genesis record, nothing was made.
+pub fn init(
+    dir: &Path,
+    origin: &str,
+    listen: &str,
+    genesis: &Path,
+    policy: Option<&Path>,
+    clock: &Clock,
+) -> Result<Skey, LogError> {
+    let record = read_genesis(genesis)?;
+    let policy = policy.map(|path| read_policy(path).map(|(bytes, _)| bytes)).transpose()?;
+    let io = |source| LogError::Io { path: dir.into(), source };
+    if config::path(dir).exists() {
+        return Err(StoreError::AlreadyInitialised(dir.into()).into());
+    }
+    let refused = |cause: String| LogError::Genesis { path: genesis.into(), cause };
+    sequencer::judge_genesis(origin, &record).map_err(|stop| refused(stop.to_string()))?;
+    std::fs::create_dir_all(dir.join("keys")).map_err(io)?;
+    let key = Skey::from_seed(origin, KeyKind::Ed25519, keys::random_seed())?;
+    keys::write_pair(&dir.join("keys"), "log", &key)?;
+    if let Some(policy) = policy {
+        files::create_new(&dir.join("policy"), &policy, 0o644)?;
+    }
+    let store = Store::create(&database(dir), origin)?;
+    let created = sequencer::create(&store, origin, &record, clock())?;
+    created.map_err(|stop| refused(stop.to_string()))?;
+    // The configuration comes last: where it is, the log is whole.
+    files::create_new(&config::path(dir), config::template(origin, listen).as_bytes(), 0o644)?;
+    Ok(key)
+}
+
+fn read_genesis(path: &Path) -> Result<Record, LogError> {
+    let bytes = std::fs::read(path).map_err(|source| LogError::Io { path: path.into(), source })?;
+    Record::parse_submission(&bytes)
+        .map_err(|error: RecordError| LogError::Genesis { path: path.into(), cause: error.to_string() })
+}
+
+fn read_policy(path: &Path) -> Result<(Vec<u8>, Policy), LogError> {
+    let bytes = std::fs::read(path).map_err(|source| LogError::Io { path: path.into(), source })?;
+    let refused = |cause: String| LogError::Policy { path: path.into(), cause };
+    let policy = Policy::parse(&bytes).map_err(|error| refused(error.to_string()))?;
+    policy.check().map_err(|error| refused(error.to_string()))?;
+    Ok((bytes, policy))
+}
+
+/// Runs a log until it is told to stop: then what was accepted is finished.
+///
+/// # Errors
+/// [`LogError`]: it did not start, or its store failed and it had to end.
+pub async fn run(
+    dir: &Path,
+    config: &Config,
+    listener: TcpListener,
+    clock: Clock,
+    shutdown: Shutdown,
+) -> Result<(), LogError> {
+    let key_file = dir.join("keys").join("log.skey");
+    let key = keys::read_skey(&key_file)?;
+    if key.vkey().name != config.origin {
+        let (have, need) = (key.vkey().name.clone(), config.origin.clone());
+        return Err(LogError::OtherKey { path: key_file, have, need });
+    }
+    let (_, policy) = read_policy(&dir.join(&config.policy))?;
+    let store = Store::open(&database(dir), &config.origin)?;
+    let metrics = Arc::new(Metrics::new()?);
+    let log_key = key.vkey().clone();
+    let (sequencer, head) = Sequencer::recover(config.origin.clone(), store.clone(), key, clock, Arc::clone(&metrics))?;
+    let head = Arc::new(head);
+    tracing::info!(origin = %config.origin, head = %head.checkpoint.head, "recovered");
+    let recovered = publisher::recover(&store, &log_key, &head)?;
+    let (published, subscriber) = watch::channel(recovered);
+    let (queue, submissions) = mpsc::channel(config.queue.max(1));
+    let (heads_in, heads) = watch::channel(head);
+
+    let refresh = Duration::from_secs(config.refresh_s.max(1));
+    let witnesses = witness_urls(&policy, &config.witnesses);
+    let publisher = Publisher { policy, store, witnesses, refresh, metrics: Arc::clone(&metrics), published };
+    let api = http::Api {
+        published: subscriber,
+        queue,
+        wait: Duration::from_millis(config.wait_ms),
+        metrics: Arc::clone(&metrics),
+    };
+    let router = http::routes(api).merge(metrics.registry.routes());
+    let limits = Limits { body_bytes: spec::record::MAX_SUBMISSION_BYTES, ..Limits::default() };
+
+    let mut sequencing = tokio::task::spawn_blocking(move || sequencer.run(submissions, &heads_in));
+    let mut publishing = tokio::spawn(publisher.run(heads));
+    let ended = |error: &dyn std::fmt::Display| LogError::Sequencer(error.to_string());
+    tokio::select! {
+        () = glarus_shell::http::serve(listener, router, limits, shutdown) => {}
+        result = &mut sequencing => return Err(result.map_or_else(|error| ended(&error), end)),
+        result = &mut publishing => return Err(result.map_or_else(|error| ended(&error), end)),
+    }
+    // The server has let go of the queue: what was accepted is sequenced, then both end.
+    sequencing.await.map_err(|error| ended(&error))??;
+    publishing.abort();
+    Ok(())
+}
+
+fn end(result: Result<(), StoreError>) -> LogError {
+    match result {
+        Err(error) => error.into(),
+        Ok(()) => LogError::Sequencer("its queue was closed".into()),
+    }
+}
+
+/// The submission prefixes to ask: those of the policy's witnesses, then those of the configuration, each once.
+fn witness_urls(policy: &Policy, more: &[String]) -> Vec<String> {
+    let mut urls: Vec<String> = Vec::new();
+    for url in policy.witnesses().iter().filter_map(|witness| witness.url.as_ref()).chain(more) {
+        if !urls.contains(url) {
+            urls.push(url.clone());
+        }
+    }
+    urls
+}

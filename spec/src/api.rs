@@ -1,1 +1,209 @@
-//! To be written.
+//! The HTTP API: paths, and the JSON that travels beside notes, proofs and bundles.
+//!
+//! ```text
+//! POST /api/v1/records?wait=cosigned|integrated&proof=1     a DSSE envelope in
+//! 201 {"index":2,"id":"5f0c…","size":4,"root":"CsUY…","proof":"c2sp.org/tlog-proof@v1\n…"}
+//! 200 the same, for a record that was in the log before
+//! 202 {"index":2,"id":"5f0c…"} and Location: /api/v1/proofs/2: durable, not cosigned yet
+//! ```
+//!
+//! | call | answer |
+//! |---|---|
+//! | `POST /api/v1/records` | [`Submitted`] |
+//! | `GET /api/v1/records/{index or id}` | the entry's bytes |
+//! | `GET /api/v1/bundles/{sha256}?product=&channel=&target=` | a [`crate::bundle`]: of the newest update that carries this file |
+//! | `GET /api/v1/status/{purl}?channel=&update=` | a [`crate::bundle::Status`] for that update, or for the channel's newest |
+//! | `GET /api/v1/proofs/{index}` | a [`crate::tlog_proof`], its `extra` the entry |
+//! | `GET /checkpoint`, `/tile/…` | [`crate::checkpoint`], [`crate::tile`], [`crate::entry_bundle`] |
+//!
+//! A refusal is problem details (RFC 9457), `application/problem+json`: [`Problem`], its `type` `urn:glarus:refusal:<name>`.
+//! `wait=cosigned`, the default, answers once a policy's quorum cosigned; `wait=integrated` once the record is durable.
+
+use crate::encoding;
+use crate::json::{self, Object};
+use crate::merkle::{Hash, TreeHead};
+use crate::record::Digest;
+use alloc::{format, string::String};
+
+/// The media type of problem details.
+pub const PROBLEM: &str = "application/problem+json";
+/// The media type of a bundle.
+pub const BUNDLE: &str = "application/vnd.glarus.bundle.v1+json";
+/// The media type of a status.
+pub const STATUS: &str = "application/vnd.glarus.status.v1+json";
+/// The media type of entries and tiles.
+pub const BYTES: &str = "application/octet-stream";
+/// The media type of notes and proofs.
+pub const TEXT: &str = "text/plain; charset=utf-8";
+/// What the type of every refusal begins with.
+const REFUSAL: &str = "urn:glarus:refusal:";
+
+/// The path that submits a record.
+pub const RECORDS: &str = "/api/v1/records";
+
+/// The path of a proof.
+pub fn proof_path(index: u64) -> String {
+    format!("/api/v1/proofs/{index}")
+}
+
+/// The path of an entry.
+pub fn record_path(id: &Digest) -> String {
+    format!("/api/v1/records/{id}")
+}
+
+/// The path of the bundle for a file, narrowed to a track where those are given.
+pub fn bundle_path(sha256: &Digest, product: Option<&str>, channel: Option<&str>, target: Option<&str>) -> String {
+    let asked = [("product", product), ("channel", channel), ("target", target)];
+    format!("/api/v1/bundles/{sha256}{}", query(&asked))
+}
+
+/// The path of the status of a channel of a product, as it concerns one update where that is given.
+pub fn status_path(product: &str, channel: &str, update: Option<&Digest>) -> String {
+    let update = update.map(|id| format!("{id}"));
+    let query = query(&[("channel", Some(channel)), ("update", update.as_deref())]);
+    format!("/api/v1/status/{}{query}", percent_encode(product))
+}
+
+fn query(parts: &[(&str, Option<&str>)]) -> String {
+    let mut out = String::new();
+    for (name, value) in parts.iter().filter_map(|(name, value)| Some((name, (*value)?))) {
+        out.push(if out.is_empty() { '?' } else { '&' });
+        out.push_str(&format!("{name}={}", percent_encode(value)));
+    }
+    out
+}
+
+/// Percent-encodes all but RFC 3986's unreserved characters, so that any text is one segment or value.
+pub fn percent_encode(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// What became of a submitted record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Submitted {
+    /// Its index.
+    pub index: u64,
+    /// Its id.
+    pub id: Digest,
+    /// The cosigned tree head that it is under; `None` while there is none yet.
+    pub head: Option<TreeHead>,
+    /// The C2SP tlog-proof under that head, where it was asked for.
+    pub proof: Option<String>,
+}
+
+/// Why an answer is not what the API says.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// Not JSON.
+    #[error("the answer is not JSON: {0}")]
+    Json(#[from] json::JsonError),
+    /// A member is missing or has another form.
+    #[error("the answer's member {0:?} is missing or has another form")]
+    Member(&'static str),
+}
+
+impl Submitted {
+    /// Writes the JSON.
+    pub fn to_json(&self) -> String {
+        let mut out = format!("{{\"index\":{},\"id\":\"{}\"", self.index, self.id);
+        if let Some(TreeHead { size, root }) = &self.head {
+            out.push_str(&format!(",\"size\":{size},\"root\":\"{root}\""));
+        }
+        if let Some(proof) = &self.proof {
+            out.push_str(",\"proof\":");
+            json::write_string(&mut out, proof);
+        }
+        out.push_str("}\n");
+        out
+    }
+
+    /// Reads the JSON; members that it does not know are ignored.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, AnswerError> {
+        let value = json::parse(bytes)?;
+        let object = value.object().ok_or(AnswerError::Member("{"))?;
+        let index = integer(object, "index")?.ok_or(AnswerError::Member("index"))?;
+        let id = text(object, "id")?.and_then(encoding::from_hex).map(Digest).ok_or(AnswerError::Member("id"))?;
+        let head = match (integer(object, "size")?, text(object, "root")?) {
+            (Some(size), Some(root)) => {
+                Some(TreeHead { size, root: Hash::from_base64(root).ok_or(AnswerError::Member("root"))? })
+            }
+            _ => None,
+        };
+        Ok(Self { index, id, head, proof: text(object, "proof")?.map(String::from) })
+    }
+}
+
+/// A refusal or a fault as it travels.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// The stable name: what follows `urn:glarus:refusal:` in the type; `unknown` for other types.
+    pub name: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong, with the values that disagree.
+    pub detail: String,
+}
+
+impl Problem {
+    /// Reads problem details.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, AnswerError> {
+        let value = json::parse(bytes)?;
+        let object = value.object().ok_or(AnswerError::Member("{"))?;
+        let kind = text(object, "type")?.unwrap_or_default();
+        let status = integer(object, "status")?.and_then(|status| u16::try_from(status).ok());
+        Ok(Self {
+            name: kind.strip_prefix(REFUSAL).unwrap_or("unknown").into(),
+            status: status.ok_or(AnswerError::Member("status"))?,
+            detail: text(object, "detail")?.unwrap_or_default().into(),
+        })
+    }
+}
+
+fn integer(object: &Object, name: &'static str) -> Result<Option<u64>, AnswerError> {
+    object.get(name).map(|value| value.integer().ok_or(AnswerError::Member(name))).transpose()
+}
+
+fn text<'a>(object: &'a Object, name: &'static str) -> Result<Option<&'a str>, AnswerError> {
+    object.get(name).map(|value| value.string().ok_or(AnswerError::Member(name))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_read_back() {
+        let head = Some(TreeHead { size: 4, root: Hash([7; 32]) });
+        for (head, proof) in [(head, Some("a\n\"b\"".into())), (head, None), (None, None)] {
+            let submitted = Submitted { index: 2, id: Digest([1; 32]), head, proof };
+            assert_eq!(Submitted::parse(submitted.to_json().as_bytes()), Ok(submitted));
+        }
+        assert_eq!(Submitted::parse(b"{}"), Err(AnswerError::Member("index")));
+        assert_eq!(Submitted::parse(b"{\"index\":-1}"), Err(AnswerError::Member("index")));
+        let problem = br#"{"type":"urn:glarus:refusal:sequence","title":"x","status":409,"detail":"d"}"#;
+        let read = Problem { name: "sequence".into(), status: 409, detail: "d".into() };
+        assert_eq!(Problem::parse(problem), Ok(read));
+    }
+
+    #[test]
+    fn paths_are_one_segment() {
+        assert_eq!(percent_encode("pkg:generic/a b"), "pkg%3Ageneric%2Fa%20b");
+        assert_eq!(status_path("pkg:a/b", "stable", None), "/api/v1/status/pkg%3Aa%2Fb?channel=stable");
+        let id = Digest([0; 32]);
+        assert!(bundle_path(&id, None, Some("c"), None).ends_with("0?channel=c"));
+    }
+}

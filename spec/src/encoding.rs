@@ -4,7 +4,7 @@
 
 use alloc::{string::String, vec::Vec};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 /// Encodes standard base64 with padding (RFC 4648 section 4).
 pub(crate) fn base64(bytes: &[u8]) -> String {
@@ -14,6 +14,11 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 /// Decodes standard base64; padding is required, trailing bits must be zero, white space is refused.
 pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
+}
+
+/// Decodes URL-safe base64 as strictly: read where DSSE allows it, never written.
+pub(crate) fn from_base64_url_safe(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE.decode(text).ok()
 }
 
 /// Decodes base64 of exactly `N` bytes.
@@ -73,6 +78,10 @@ mod tests {
             assert_eq!(from_base64(bad), None, "{bad:?}");
         }
         assert_eq!(from_base64("AA=="), Some(alloc::vec![0]));
+        for bad in ["_w", "_w=", "/w==", "_x==", "-/8=", "_w==\n"] {
+            assert_eq!(from_base64_url_safe(bad), None, "{bad:?}");
+        }
+        assert_eq!(from_base64_url_safe("_w=="), Some(alloc::vec![255]));
         assert_eq!(from_hex::<2>("00fF"), None);
         assert_eq!(from_hex::<2>("00ff"), Some([0, 255]));
         assert_eq!(hex(&[0, 255]), "00ff");

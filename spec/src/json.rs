@@ -158,6 +158,7 @@ fn compare_folded(left: &str, right: &str) -> Ordering {
 
 fn fold(letter: char) -> char {
     match letter {
+        _ if letter.is_ascii() => letter.to_ascii_lowercase(),
         '\u{130}' | '\u{131}' => 'i',
         '\u{17f}' => 's',
         '\u{212a}' => 'k',

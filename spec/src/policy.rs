@@ -62,7 +62,8 @@
 //! # What counts as one
 //!
 //! An operator may cosign with several keys, and then must not count several times. Keys are told to be one operator's by
-//! their *key name*, the part of the vkey before the `+`. A **unit** is a witness or group below the quorum, as high up as
+//! their *key name*, the part of the vkey before the `+`; that is the word of whoever wrote the policy, for an Ed25519
+//! cosignature does not commit to it. A **unit** is a witness or group, the quorum itself or below it and as high up as
 //! possible, under which all witnesses have the same key name. The units are what people count, and what messages name:
 //! above, the group `ch-1` and the witnesses `ch-2`, `ch-3` and `ch-4`.
 //!
@@ -72,8 +73,8 @@
 //!
 //! # How much a policy bears
 //!
-//! Two checkpoints that contradict each other can both meet the policy only if every unit that two quorums must share
-//! cosigned both. With the k and n of each group,
+//! Of two checkpoints that contradict each other both meet the policy only if the units that are in both quorums cosigned
+//! both. With the k and n of each group,
 //!
 //! ```text
 //! overlap(unit) = 1     overlap(k of n) = sum of the 2k-n smallest overlaps of its members, 0 if 2k <= n
@@ -91,9 +92,11 @@
 //! [`MAX_AHEAD_S`] beyond. Of several lines by one key the latest counts. A key's lines are tried from the latest claimed
 //! time down, until one verifies, at most [`MAX_TRIES_PER_KEY`] of them.
 //!
-//! *Deviation*: signed-note says that a note with a failing line by a known key should be refused. For a log's key we do
-//! ([`crate::checkpoint::open`]); a witness's failing line merely does not count, for else any single witness could stop what
-//! the others cosigned. Such lines are reported in [`Evaluation::bad`].
+//! *Deviations* from signed-note, for witnesses' lines only; for a log's ([`crate::checkpoint::open`]) there are none.
+//! "If a signature from a known key fails to verify, clients SHOULD reject the whole note": a failing line merely does not
+//! count, for else any single witness could stop what the others cosigned; it is reported in [`Evaluation::bad`]. "If the
+//! key name and ID match a known key, verifiers MUST verify the signature": a line older than the one that counts for its
+//! key, or beyond the bound on tries, is not verified, and nothing is concluded from it.
 //!
 //! The time of a checkpoint is the largest T such that the cosignatures at or after T alone meet the policy
 //! ([`Evaluation::time`]): the time of a witness, and for k of n the k-th latest of the members' times. Hostile units that
@@ -845,5 +848,532 @@ impl Evaluation {
                 times.get(group.threshold.saturating_sub(1)).copied().flatten()
             },
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::note::{NoteSignature, Skey};
+    use PolicyErrorKind as Kind;
+    use alloc::{
+        format,
+        string::{String, ToString as _},
+        vec,
+    };
+
+    const NOW: u64 = 1_795_430_000;
+    const TEXT: &str = "log.example/updates\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n";
+
+    /// Witness `ch-<n>`, or its second key.
+    fn witness(n: u8, second: bool) -> Skey {
+        let seed = [n + 1 + 100 * u8::from(second); 32];
+        Skey::from_seed(&format!("witness.example/ch-{n}"), KeyKind::CosignatureEd25519, seed).unwrap()
+    }
+
+    fn log(name: &str, seed: u8) -> Skey {
+        Skey::from_seed(name, KeyKind::Ed25519, [seed; 32]).unwrap()
+    }
+
+    /// Puts keys where `{L}`, `{1}` and `{1b}` (the second key of witness 1) stand.
+    fn expand(text: &str) -> String {
+        let mut text = text.replace("{L}", &log("log.example/updates", 1).vkey().to_string());
+        for n in (1..=40).filter(|n| text.contains(&format!("{{{n}"))).collect::<Vec<_>>() {
+            text = text.replace(&format!("{{{n}}}"), &witness(n, false).vkey().to_string());
+            text = text.replace(&format!("{{{n}b}}"), &witness(n, true).vkey().to_string());
+        }
+        text
+    }
+
+    fn policy(text: &str) -> Policy {
+        Policy::parse(expand(text).as_bytes()).unwrap()
+    }
+
+    /// Witnesses `w1`, `w2`… and the quorum `q` of k of them.
+    fn flat(k: usize, n: usize) -> Policy {
+        let lines: String = (1..=n).map(|n| format!("witness w{n} {{{n}}}\n")).collect();
+        let members: String = (1..=n).map(|n| format!(" w{n}")).collect();
+        policy(&format!("log {{L}}\n{lines}group q {k}{members}\nquorum q\n"))
+    }
+
+    fn line(n: u8, time: u64) -> NoteSignature {
+        cosignature::sign(TEXT, time, &witness(n, false))
+    }
+
+    fn note(signatures: Vec<NoteSignature>) -> Note {
+        Note { text: TEXT.into(), signatures }
+    }
+
+    #[test]
+    fn two_levels() {
+        let policy = policy(
+            "\t# comment \u{fffd} \n \t \nlog\t{L}  https://log.example/ \n witness X1 {1}\nwitness X2 {2}\nwitness X3 {3} u\n\
+             group X 2 X1 X2 X3\nwitness Y1 {4}\nwitness Y2 {5}\nwitness Y3 {6}\ngroup Y any Y1 Y2 Y3\n\
+             group X-and-Y all X Y\nquorum\tX-and-Y\t\n#\n",
+        );
+        assert_eq!(policy.logs()[0].url.as_deref(), Some("https://log.example/"));
+        assert_eq!(policy.logs()[0].vkey, *log("log.example/updates", 1).vkey());
+        assert_eq!(policy.witnesses().len(), 6);
+        assert_eq!((policy.witnesses()[2].url.as_deref(), &policy.witnesses()[1].url), (Some("u"), &None));
+        assert_eq!(policy.groups()[0].threshold, 2);
+        assert_eq!(policy.groups()[1].members, [Member::Witness(3), Member::Witness(4), Member::Witness(5)]);
+        assert_eq!(policy.groups()[2].members, [Member::Group(0), Member::Group(1)]);
+        assert_eq!((policy.quorum(), policy.groups()[2].threshold), (Quorum::Of(Member::Group(2)), 2));
+        assert_eq!(policy.name(Member::Group(2)), Some(&"X-and-Y".into()));
+        assert_eq!(policy.name(Member::Group(3)), None);
+        for (cosigned, met) in [(&[0, 1, 3][..], true), (&[1, 2, 5], true), (&[0, 3, 4, 5], false), (&[0, 1, 2], false)]
+        {
+            assert_eq!(policy.quorum_met(|at| cosigned.contains(&at)), met, "{cosigned:?}");
+        }
+        // 2 of 3 shares one, any of 3 none: the sum of both is shared.
+        assert_eq!(policy.check(), Ok(Strength { hostile: 0, absent: 1 }));
+        assert_eq!((policy.needed(), policy.units().len()), (3, 6));
+    }
+
+    #[test]
+    fn smallest_policies() {
+        let none = Policy::parse(b"quorum none\n").unwrap();
+        assert_eq!((none.quorum(), none.logs().len(), none.needed(), none.units()), (Quorum::None, 0, 0, vec![]));
+        assert!(none.quorum_met(|_| false));
+        assert_eq!(none.check(), Err(CheckError::QuorumNone));
+        let evaluation = none.evaluate(&note(vec![]), Some(NOW));
+        assert!(evaluation.met(&none) && !evaluation.later);
+        assert_eq!(evaluation.time(&none), None);
+
+        // A name may be a keyword, and a member may be the quorum too.
+        let one = policy("witness any {1}\ngroup 1 1 any\nquorum any\n");
+        assert_eq!(one.quorum(), Quorum::Of(Member::Witness(0)));
+        assert_eq!(one.check(), Ok(Strength { hostile: 0, absent: 0 }));
+        assert!(one.quorum_met(|_| true) && !one.quorum_met(|_| false));
+    }
+
+    #[test]
+    fn names_are_octets() {
+        let (k, kelvin, broken) = (b"K".as_slice(), "\u{212a}".as_bytes(), b"\x9b\xff\x80".as_slice());
+        let mut file = b"# \xfe\xff\n".to_vec();
+        for (n, name) in [(1, k), (2, kelvin), (3, broken)] {
+            let vkey = witness(n, false).vkey().to_string();
+            file.extend([b"witness ", name, b" ", vkey.as_bytes(), b" http://\xff/\n"].concat());
+        }
+        file.extend([b"group \xc2\x9b 2 ", k, b" ", kelvin, b" ", broken, b"\nquorum \xc2\x9b\n"].concat());
+        let policy = Policy::parse(&file).unwrap();
+        assert_eq!(policy.witnesses()[2].name, Name(broken.into()));
+        assert_eq!(policy.witnesses()[2].url.as_deref(), Some("http://\u{fffd}/"));
+        let shown: Vec<String> = policy.witnesses().iter().map(|witness| format!("{}", witness.name)).collect();
+        assert_eq!(shown, ["K", "\u{212a}", "\u{fffd}\u{fffd}\u{fffd}"]);
+        assert_eq!(format!("{:?}", policy.witnesses()[2].name), r#""\x9b\xff\x80""#);
+        // U+009B starts a terminal's control sequences.
+        assert_eq!(format!("{}", policy.groups()[0].name), "\u{fffd}");
+    }
+
+    #[test]
+    fn files_that_are_refused() {
+        let items = |have, form| Kind::Items { have, form };
+        let log_form = "log <vkey> [<url>]";
+        let witness_form = "witness <name> <vkey> [<url>]";
+        let group_form = "group <name> all|any|<k> <member>...";
+        let threshold = |threshold, members| Kind::Threshold { threshold, members };
+        let other_name = log("log.example/other", 1).vkey().to_string();
+        let same_key = Vkey::new("w", KeyKind::CosignatureEd25519, witness(1, false).vkey().public()).unwrap();
+        for (text, line, kind) in [
+            ("", 0, Kind::NoQuorum),
+            ("\n", 0, Kind::NoQuorum),
+            ("log {L}\nwitness a {1}\n", 0, Kind::NoQuorum),
+            ("# quorum none\n", 0, Kind::NoQuorum),
+            ("log {L}\nquorum none", 2, Kind::NoFinalLf),
+            ("quorum none\n#", 2, Kind::NoFinalLf),
+            ("#\r\nquorum none\n", 1, Kind::Octet(b'\r')),
+            ("\n# \u{7f}\nquorum none\n", 2, Kind::Octet(0x7f)),
+            ("quorum none\n\0\n", 2, Kind::Octet(0)),
+            ("quorum\u{b}none\n", 1, Kind::Octet(0xb)),
+            ("quorum\u{a0}none\n", 1, Kind::Keyword("quorum\u{a0}none".into())),
+            ("Quorum none\n", 1, Kind::Keyword("Quorum".into())),
+            ("quorum none # nobody\n", 1, items(4, "quorum <name>|none")),
+            ("quorum\n", 1, items(1, "quorum <name>|none")),
+            ("quorum none\n\nquorum none\n", 3, Kind::SecondQuorum { line: 1 }),
+            ("quorum a\nwitness a {1}\n", 1, Kind::UnknownName("a".into())),
+            ("quorum None\n", 1, Kind::UnknownName("None".into())),
+            ("log\n", 1, items(1, log_form)),
+            ("log {L} a b\n", 1, items(4, log_form)),
+            ("log a\n", 1, Kind::Key(KeyError::Form)),
+            ("log {1}\n", 1, Kind::LogKeyKind(KeyKind::CosignatureEd25519)),
+            ("log n+00000000+BgAA\n", 1, Kind::KeyUnsupported(6)),
+            ("log {L}\n\nlog {OTHER}\n", 3, Kind::DuplicateKey { line: 1 }),
+            ("witness a\n", 1, items(2, witness_form)),
+            ("witness a {1} b c\n", 1, items(5, witness_form)),
+            ("witness {1} a\n", 1, Kind::Key(KeyError::Form)),
+            ("witness a {L}\n", 1, Kind::WitnessKeyKind(KeyKind::Ed25519)),
+            ("witness a n+00000000+BgAA\n", 1, Kind::KeyUnsupported(6)),
+            ("witness none {1}\n", 1, Kind::ReservedName),
+            ("witness a {1}\nwitness a {2}\n", 2, Kind::DuplicateName { name: "a".into(), line: 1 }),
+            ("witness a {1}\nwitness b {SAME}\n", 2, Kind::DuplicateKey { line: 1 }),
+            ("witness a {1}\ngroup a any a\n", 2, Kind::DuplicateName { name: "a".into(), line: 1 }),
+            ("witness a {1}\ngroup g any a\nwitness g {2}\n", 3, Kind::DuplicateName { name: "g".into(), line: 2 }),
+            ("witness a {1}\ngroup none any a\n", 2, Kind::ReservedName),
+            ("witness a {1}\ngroup g any none\n", 2, Kind::ReservedName),
+            ("group g any\n", 1, items(3, group_form)),
+            ("group g any g\n", 1, Kind::UnknownName("g".into())),
+            ("group g any a\nwitness a {1}\n", 1, Kind::UnknownName("a".into())),
+            ("witness a {1}\ngroup g any a a\n", 2, Kind::DuplicateMember { name: "a".into(), line: 2 }),
+            ("witness a {1}\ngroup g any a\n\ngroup h any a\n", 4, Kind::DuplicateMember { name: "a".into(), line: 2 }),
+            (
+                "witness a {1}\ngroup g any a\ngroup h any g\ngroup i any h g\n",
+                4,
+                Kind::DuplicateMember { name: "g".into(), line: 3 },
+            ),
+            ("witness a {1}\ngroup g 0 a\n", 2, threshold(0, 1)),
+            ("witness a {1}\ngroup g 2 a\n", 2, threshold(2, 1)),
+            ("witness a {1}\ngroup g 18446744073709551615 a\n", 2, threshold(u64::MAX, 1)),
+            ("witness a {1}\ngroup g 18446744073709551616 a\n", 2, Kind::ThresholdForm("18446744073709551616".into())),
+            ("witness a {1}\ngroup g 01 a\n", 2, Kind::ThresholdForm("01".into())),
+            ("witness a {1}\ngroup g +1 a\n", 2, Kind::ThresholdForm("+1".into())),
+            ("witness a {1}\ngroup g ALL a\n", 2, Kind::ThresholdForm("ALL".into())),
+        ] {
+            let text = expand(text).replace("{OTHER}", &other_name).replace("{SAME}", &same_key.to_string());
+            assert_eq!(Policy::parse(text.as_bytes()), Err(PolicyError { line, kind }), "{text:?}");
+        }
+        let refused = Policy::parse(b"quorum none\nlog \xff\n").unwrap_err();
+        assert_eq!(refused, PolicyError { line: 2, kind: Kind::KeyUtf8 });
+        assert_eq!(refused.to_string(), "line 2: the vkey is not UTF-8");
+        assert_eq!(Policy::parse(b"").unwrap_err().to_string(), "the policy has no quorum line");
+    }
+
+    #[test]
+    fn limits() {
+        let of = |logs: usize, witnesses: usize, groups: usize| {
+            let mut file = String::new();
+            for n in 0..logs {
+                file += &format!("log {}\n", log("o", n as u8).vkey());
+            }
+            for n in 1..=witnesses {
+                file += &format!("witness w{n} {}\n", witness(n as u8, false).vkey());
+            }
+            let last = (1..=groups).fold("w1".to_string(), |below, n| {
+                file += &format!("group g{n} all {below}\n");
+                format!("g{n}")
+            });
+            file + &format!("quorum {last}\n")
+        };
+        let full = Policy::parse(of(32, 32, 32).as_bytes()).unwrap();
+        assert_eq!((full.logs().len(), full.witnesses().len(), full.groups().len()), (32, 32, 32));
+        // The deepest nesting: the topmost group is one operator, and so the one unit.
+        assert_eq!(full.units(), [Member::Group(31)]);
+        assert!(full.quorum_met(|at| at == 0) && !full.quorum_met(|at| at != 0));
+        for (file, line, kind) in [
+            (of(33, 0, 0), 33, Kind::TooManyLogs),
+            (of(0, 33, 0), 33, Kind::TooManyWitnesses),
+            (of(0, 1, 33), 34, Kind::TooManyGroups),
+        ] {
+            assert_eq!(Policy::parse(file.as_bytes()), Err(PolicyError { line, kind }));
+        }
+        let long = |len: usize| format!("quorum none\n#{}\n", "x".repeat(len - 14));
+        assert!(Policy::parse(long(MAX_POLICY_BYTES).as_bytes()).is_ok());
+        let kind = Kind::TooLong(MAX_POLICY_BYTES + 1);
+        assert_eq!(Policy::parse(long(MAX_POLICY_BYTES + 1).as_bytes()), Err(PolicyError { line: 0, kind }));
+    }
+
+    #[test]
+    fn damaged_files_bring_no_other_key() {
+        let file = expand(
+            "# c\nlog {L} u\nwitness a {1}\nwitness b {2} u\nwitness c {3}\ngroup x any a b\ngroup y all x c\nquorum y\n",
+        );
+        let good = Policy::parse(file.as_bytes()).unwrap();
+        let keys = |policy: &Policy| -> Vec<Vkey> {
+            let witnesses = policy.witnesses().iter().map(|witness| witness.vkey.clone());
+            policy.logs().iter().map(|log| log.vkey.clone()).chain(witnesses).collect()
+        };
+        for at in 0..file.len() {
+            assert!(Policy::parse(&file.as_bytes()[..at]).is_err(), "cut at {at}");
+            let old = file.as_bytes()[at];
+            for new in
+                [old ^ 1, old ^ 0x20, old ^ 0x80, b'\n', b'\t', b' ', b'#', b'0', b'1', b'2', b'a', b'+', 0, 0xff]
+            {
+                let mut damaged = file.clone().into_bytes();
+                damaged[at] = new;
+                let parsed = Policy::parse(&damaged);
+                assert_eq!(parsed, Policy::parse(&damaged));
+                if let Ok(policy) = parsed {
+                    let known = keys(&good);
+                    assert!(keys(&policy).iter().all(|key| known.contains(key)), "{at}: {new:#x}");
+                }
+            }
+        }
+    }
+
+    /// The fewest operators that must sign two histories, and the fewest whose absence stops the policy, by trying all.
+    fn by_force(policy: &Policy) -> (u64, u64) {
+        let mut operators: Vec<&str> = policy.witnesses().iter().map(|witness| witness.vkey.name.as_str()).collect();
+        operators.sort_unstable();
+        operators.dedup();
+        let operator = |at: usize| {
+            let name = policy.witnesses()[at].vkey.name.as_str();
+            operators.iter().position(|one| *one == name).unwrap()
+        };
+        let (mut overlap, mut block) = (u64::MAX, u64::MAX);
+        // Digit 0: signs the first history; 1: the second; 2: both.
+        for case in 0..3_u32.pow(operators.len() as u32) {
+            let digit = |at| case / 3_u32.pow(operator(at) as u32) % 3;
+            let count =
+                |digit| (0..operators.len()).filter(|one| case / 3_u32.pow(*one as u32) % 3 == digit).count() as u64;
+            if policy.quorum_met(|at| digit(at) != 1) && policy.quorum_met(|at| digit(at) != 0) {
+                overlap = overlap.min(count(2));
+            }
+            if count(2) == 0 && !policy.quorum_met(|at| digit(at) == 0) {
+                block = block.min(count(1));
+            }
+        }
+        (overlap, block)
+    }
+
+    fn agrees_with_force(policy: &Policy) {
+        let (overlap, block) = by_force(policy);
+        match policy.check() {
+            Ok(strength) => assert_eq!((strength.hostile + 1, strength.absent + 1), (overlap, block), "{policy:?}"),
+            Err(CheckError::NoOverlap { .. }) => assert_eq!(overlap, 0, "{policy:?}"),
+            Err(other) => panic!("{other}: {policy:?}"),
+        }
+    }
+
+    #[test]
+    fn every_flat_policy() {
+        for n in 1..=6 {
+            for k in 1..=n {
+                let policy = flat(k, n);
+                agrees_with_force(&policy);
+                assert_eq!((policy.needed(), policy.units().len()), (k as u64, n));
+            }
+        }
+        assert_eq!(flat(3, 4).check(), Ok(Strength { hostile: 1, absent: 1 }));
+        assert_eq!(flat(2, 3).check(), Ok(Strength { hostile: 0, absent: 1 }));
+        assert_eq!(flat(1, 1).check(), Ok(Strength { hostile: 0, absent: 0 }));
+        assert_eq!(flat(22, 32).check(), Ok(Strength { hostile: 11, absent: 10 }));
+        assert_eq!(flat(2, 4).check(), Err(CheckError::NoOverlap { quorum: "q".into() }));
+        assert_eq!(flat(1, 2).check(), Err(CheckError::NoOverlap { quorum: "q".into() }));
+    }
+
+    /// Small numbers that look random, the same at each run.
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % bound
+        }
+    }
+
+    /// Writes a random subtree of at most `left` operators, some of them with two keys, and returns its name.
+    fn subtree(dice: &mut Dice, depth: usize, left: &mut usize, used: &mut u8, file: &mut String) -> String {
+        if depth == 0 || *left < 2 || dice.below(4) == 0 {
+            *left = left.saturating_sub(1);
+            *used += 1;
+            let n = *used;
+            *file += &format!("witness w{n} {{{n}}}\n");
+            if dice.below(3) > 0 {
+                return format!("w{n}");
+            }
+            let k = ["any", "all"][dice.below(2)];
+            *file += &format!("witness w{n}b {{{n}b}}\ngroup o{n} {k} w{n} w{n}b\n");
+            return format!("o{n}");
+        }
+        let mut members = vec![];
+        for _ in 0..1 + dice.below(4) {
+            if *left > 0 {
+                members.push(subtree(dice, depth - 1, left, used, file));
+            }
+        }
+        let (k, name) = (1 + dice.below(members.len()), format!("g{}", file.len()));
+        *file += &format!("group {name} {k} {}\n", members.join(" "));
+        name
+    }
+
+    fn random(dice: &mut Dice) -> Policy {
+        let (mut file, mut left, mut used) = (String::new(), 6, 0);
+        let top = subtree(dice, 3, &mut left, &mut used, &mut file);
+        policy(&format!("{file}quorum {top}\n"))
+    }
+
+    #[test]
+    fn nested_policies() {
+        let mut dice = Dice(1);
+        let mut accepted = 0;
+        for _ in 0..400 {
+            let policy = random(&mut dice);
+            agrees_with_force(&policy);
+            accepted += u32::from(policy.check().is_ok());
+        }
+        assert!((50..350).contains(&accepted), "{accepted}");
+    }
+
+    #[test]
+    fn one_operator_counts_once() {
+        let two_keys = "witness a {1}\nwitness b {1b}\nwitness c {2}\nwitness d {3}\nwitness e {4}\n";
+        let strength = |lines: &str| policy(&format!("{two_keys}{lines}")).check();
+        let good = Ok(Strength { hostile: 1, absent: 1 });
+        assert_eq!(strength("group o any a b\ngroup q 3 o c d e\nquorum q\n"), good);
+        assert_eq!(strength("group o all a b\ngroup q 3 o c d e\nquorum q\n"), good);
+        assert_eq!(strength("group n any b\ngroup o any a n\ngroup q 3 o c d e\nquorum q\n"), good);
+        assert_eq!(strength("group o any a b\nquorum o\n"), Ok(Strength { hostile: 0, absent: 0 }));
+        // A second key that the quorum does not need counts nowhere.
+        assert_eq!(strength("group q 3 a c d e\nquorum q\n"), good);
+        let twice = |first: &str, second: &str| {
+            let key_name = "witness.example/ch-1".into();
+            Err(CheckError::OneOperatorTwice { key_name, first: first.into(), second: second.into() })
+        };
+        assert_eq!(strength("group q all a b c d\nquorum q\n"), twice("a", "b"));
+        assert_eq!(strength("group x any a c\ngroup y any b d\ngroup q all x y\nquorum q\n"), twice("a", "b"));
+        assert_eq!(strength("group x any b\ngroup q 4 x c d e a\nquorum q\n"), twice("x", "a"));
+    }
+
+    #[test]
+    fn a_logs_key_is_no_witness() {
+        let log = log("log.example/updates", 2);
+        let policy = policy(&format!("log {{L}}\nlog {}\nwitness a {{2}}\nwitness b {{1}}\nquorum a\n", log.vkey()));
+        let witness = "b".into();
+        assert_eq!(policy.check(), Err(CheckError::LogKeyAsWitness { log: log.vkey().name.clone(), witness }));
+    }
+
+    #[test]
+    fn three_of_four() {
+        let policy = flat(3, 4);
+        let of = |times: &[(u8, u64)]| {
+            let lines = times.iter().map(|(n, time)| line(*n, *time)).collect();
+            policy.evaluate(&note(lines), Some(NOW))
+        };
+        let two = of(&[(1, NOW - 9), (3, NOW - 5)]);
+        assert_eq!((two.met(&policy), two.time(&policy), two.later), (false, None, false));
+        assert_eq!(two.times, [Some(NOW - 9), None, Some(NOW - 5), None]);
+        let names = two.names(&policy);
+        assert_eq!(names.have, [("w1".into(), NOW - 9), ("w3".into(), NOW - 5)]);
+        assert_eq!(names.lack, ["w2".into(), "w4".into()]);
+        let three = of(&[(4, NOW - 1), (1, NOW - 9), (3, NOW - 5)]);
+        assert_eq!((three.met(&policy), three.time(&policy)), (true, Some(NOW - 9)));
+        let four = of(&[(4, NOW - 1), (1, NOW - 9), (3, NOW - 5), (2, NOW - 1000)]);
+        assert_eq!((four.met(&policy), four.time(&policy)), (true, Some(NOW - 9)));
+        assert_eq!(four.names(&policy).lack, []);
+        // Whatever one hostile witness claims, T is not younger than the second youngest honest cosignature.
+        let honest = [(1, NOW - 40), (2, NOW - 30), (3, NOW - 20)];
+        for (hostile, time) in [
+            (1, NOW - 40),
+            (NOW - 100, NOW - 40),
+            (NOW - 35, NOW - 35),
+            (NOW - 25, NOW - 30),
+            (NOW, NOW - 30),
+            (NOW + 300, NOW - 30),
+            (NOW + 301, NOW - 40),
+            (u64::MAX >> 1, NOW - 40),
+        ] {
+            let all = of(&[&honest[..], &[(4, hostile)]].concat());
+            assert_eq!((all.met(&policy), all.time(&policy)), (true, Some(time)), "{hostile}");
+        }
+    }
+
+    #[test]
+    fn time_is_the_largest_that_meets_the_policy() {
+        let mut dice = Dice(2);
+        for _ in 0..300 {
+            let policy = random(&mut dice);
+            let times =
+                policy.witnesses().iter().map(|_| Some(dice.below(9) as u64).filter(|time| *time > 0)).collect();
+            let evaluation = Evaluation { times, later: false, bad: vec![] };
+            let from = |least| policy.quorum_met(|at| evaluation.times[at].is_some_and(|time| time >= least));
+            assert_eq!(evaluation.time(&policy), (1..9).rev().find(|time| from(*time)), "{policy:?} {evaluation:?}");
+            assert_eq!(evaluation.met(&policy), from(0));
+            let names = evaluation.names(&policy);
+            assert_eq!(names.have.len() + names.lack.len(), policy.units().len());
+            assert!(!evaluation.met(&policy) || names.have.len() as u64 >= policy.needed());
+        }
+    }
+
+    #[test]
+    fn of_a_keys_lines_the_latest_that_counts() {
+        let one = policy("witness a {1}\nquorum a\n");
+        let of = |times: &[u64], now| one.evaluate(&note(times.iter().map(|time| line(1, *time)).collect()), now);
+        for (times, time, later) in [
+            (&[NOW - 5, NOW - 1, NOW - 3][..], Some(NOW - 1), false),
+            (&[NOW + 300], Some(NOW + 300), false),
+            (&[NOW + 301], None, true),
+            (&[NOW + 301, NOW - 7, NOW + 400], Some(NOW - 7), false),
+            (&[0], None, false),
+            (&[0, 1], Some(1), false),
+            (&[1 << 63], None, false),
+            (&[], None, false),
+        ] {
+            let evaluation = of(times, Some(NOW));
+            assert_eq!((evaluation.time(&one), evaluation.later), (time, later), "{times:?}");
+        }
+        assert_eq!(of(&[NOW - 7, NOW + 400], None).time(&one), Some(NOW + 400));
+        assert_eq!(of(&[u64::MAX >> 1], Some(u64::MAX)).time(&one), Some(u64::MAX >> 1));
+        assert_eq!(of(&[301], Some(0)), Evaluation { times: vec![None], later: true, bad: vec![] });
+    }
+
+    #[test]
+    fn clock_behind_needs_the_whole_quorum() {
+        let policy = flat(3, 4);
+        let of = |times: &[u64]| {
+            let lines = (1..).zip(times).map(|(n, time)| line(n, *time)).collect();
+            policy.evaluate(&note(lines), Some(NOW))
+        };
+        assert!(of(&[NOW, NOW + 900, NOW + 900]).later);
+        assert!(of(&[NOW + 900, NOW + 900, NOW + 900, NOW + 900]).later);
+        assert!(!of(&[NOW + 900, NOW + 900]).later);
+        assert!(!of(&[NOW, NOW, NOW, NOW + 900]).later);
+        assert_eq!(of(&[NOW, NOW + 900, NOW + 900]).times, [Some(NOW), None, None, None]);
+    }
+
+    #[test]
+    fn failing_lines_do_not_count_and_do_not_stop() {
+        let policy = flat(1, 2);
+        let broken = |n, time| {
+            let mut line = line(n, time);
+            *line.bytes.last_mut().unwrap() ^= 1;
+            line
+        };
+        let short = NoteSignature { bytes: vec![1], ..line(1, 5) };
+        let foreign = NoteSignature { id: 7, ..line(1, 5) };
+        let bad = |witness, line| BadLine { witness, line };
+        let of = |lines: Vec<NoteSignature>| policy.evaluate(&note(lines), Some(NOW));
+
+        let evaluation = of(vec![broken(1, 5), line(2, 6), foreign, short.clone()]);
+        assert_eq!((evaluation.times, evaluation.bad), (vec![None, Some(6)], vec![bad(0, 0), bad(0, 3)]));
+        // A failing line hides no good one, and lines older than a good one are not tried.
+        let evaluation = of(vec![line(1, 5), broken(1, 9), broken(1, 2), short]);
+        assert_eq!((evaluation.times, evaluation.bad), (vec![Some(5), None], vec![bad(0, 1)]));
+        // Nobody pays for more than a few tries.
+        let mut lines: Vec<_> = (10..109).map(|time| broken(1, time)).collect();
+        lines.push(line(1, 5));
+        let evaluation = of(lines);
+        assert_eq!((evaluation.times, evaluation.bad.len()), (vec![None, None], MAX_TRIES_PER_KEY));
+        // Tries on later lines come on top, and only where they matter.
+        let evaluation = of(vec![broken(1, NOW + 900), line(2, NOW + 900), broken(1, 3)]);
+        assert!(evaluation.later);
+        assert_eq!(evaluation.bad, [bad(0, 2), bad(0, 0)]);
+        assert_eq!(of(vec![broken(1, NOW + 900), line(2, 3)]).bad, []);
+        // Another text, another log's key.
+        let mut other = note(vec![line(1, 5)]);
+        other.text = other.text.replace("updates", "other");
+        assert_eq!(policy.evaluate(&other, None).times, [None, None]);
+    }
+
+    #[test]
+    fn units_have_the_groups_name_and_either_keys_time() {
+        let policy = policy(
+            "witness a {1}\nwitness b {1b}\nwitness c {2}\nwitness d {2b}\n\
+             group ch-1 any a b\ngroup ch-2 all c d\ngroup q any ch-2 ch-1\nquorum q\n",
+        );
+        let names =
+            |times: [Option<u64>; 4]| Evaluation { times: times.into(), later: false, bad: vec![] }.names(&policy);
+        assert_eq!(names([None, Some(4), Some(5), None]).have, [("ch-1".into(), 4)]);
+        assert_eq!(names([None, Some(4), Some(5), None]).lack, ["ch-2".into()]);
+        assert_eq!(names([Some(7), Some(4), Some(5), Some(9)]).have, [("ch-2".into(), 5), ("ch-1".into(), 7)]);
+    }
+
+    #[test]
+    fn thirty_two_witnesses() {
+        let policy = flat(22, 32);
+        let lines: Vec<_> = (1..=32).map(|n| line(n, NOW - u64::from(n))).collect();
+        let evaluation = policy.evaluate(&note(lines.clone()), Some(NOW));
+        assert_eq!((evaluation.met(&policy), evaluation.time(&policy)), (true, Some(NOW - 22)));
+        let few = policy.evaluate(&note(lines[..21].to_vec()), Some(NOW));
+        assert_eq!((few.met(&policy), few.names(&policy).lack.len()), (false, 11));
     }
 }

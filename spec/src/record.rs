@@ -1,34 +1,143 @@
-//! To be written.
+//! Records: signed statements of the kinds that can be logged, and the one form that they have in the log.
+//!
+//! Spec: [DSSE v1](https://github.com/secure-systems-lab/dsse/blob/v1.0.2/envelope.md), the
+//! [in-toto Statement](https://github.com/in-toto/attestation/blob/v1.1.0/spec/v1/statement.md) v1 and v0.1,
+//! [SLSA Provenance v1](https://slsa.dev/spec/v1.0/provenance), [package-url](https://github.com/package-url/purl-spec).
+//!
+//! An update, as it stands in the log, is one line without line end (broken here):
+//!
+//! ```text
+//! {"payload":"eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEiLCJzdWJqZWN0IjpbeyJuYW1lIjoi…",
+//!  "payloadType":"application/vnd.in-toto+json",
+//!  "signatures":[{"keyid":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","sig":"3hPc0W…"}]}
+//! ```
+//!
+//! Its payload, the bytes that are signed:
+//!
+//! ```
+//! use spec::record::{Predicate, Statement};
+//!
+//! let payload = r#"{"_type":"https://in-toto.io/Statement/v1",
+//!   "subject":[{"name":"shield-7.2.0.pkg",
+//!               "digest":{"sha256":"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"}}],
+//!   "predicateType":"urn:glarus:update:v1",
+//!   "predicate":{"log":"log.acme.example/updates","product":"pkg:generic/acme/shield","version":"7.2.0",
+//!                "channel":"stable","target":"","sequence":41,
+//!                "builds":["5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"]}}"#;
+//! let statement = Statement::parse(payload.as_bytes()).unwrap();
+//! let Predicate::Update(update) = &statement.predicate else { unreachable!() };
+//! assert_eq!((update.product.as_str(), update.sequence), ("pkg:generic/acme/shield", 41));
+//!
+//! // What our client signs says the same in fewer bytes.
+//! assert_eq!(Statement::parse(statement.to_json().as_bytes()), Ok(statement));
+//! ```
+//!
+//! # Identity
+//!
+//! A record's **id** is the SHA-256 of its DSSE pre-authentication encoding: `DSSEv1 28 application/vnd.in-toto+json `, the
+//! payload's length in bytes as a decimal, a space, the payload. Signatures are no part of it: the same statement signed
+//! again is the same record. The payload's bytes are kept as the signer made them; nothing depends on writing JSON again.
+//!
+//! # Submission and entry
+//!
+//! A **submission** is any DSSE envelope of at most [`MAX_SUBMISSION_BYTES`]: members in any order, more members than ours,
+//! 1 to [`MAX_SIGNATURES`] signatures, `keyid` missing, empty or of a foreign kind, base64 standard or URL-safe, but
+//! padded and not mixed.
+//!
+//! An **entry** is the record's canonical bytes, at most [`MAX_ENTRY_BYTES`]: `payload`, `payloadType` and `signatures` in
+//! this order, each signature with `keyid` and `sig`, no white space, standard padded base64, the signatures sorted by
+//! keyid, one a key, 1 to [`MAX_SIGNATURES`] of them. Bytes that do not re-encode to themselves are no entry. Whether the
+//! signatures are valid and by whom is decided by [`crate::authority`] and [`crate::admission`].
+//!
+//! # Statement
+//!
+//! `_type` is `https://in-toto.io/Statement/v1` or `https://in-toto.io/Statement/v0.1`; `predicateType` names the [`Kind`]:
+//!
+//! | kind | predicateType | members of the predicate that are read |
+//! |---|---|---|
+//! | authority | `urn:glarus:authority:v1` | see [`crate::authority`] |
+//! | source | `urn:glarus:source:v1` | `log`, `products`, `version`, `heldAt` |
+//! | build | `https://slsa.dev/provenance/v1` | `buildDefinition.buildType`, `buildDefinition.resolvedDependencies[]` with `uri`, `digest.sha256`, `digest.gitCommit`, and `runDetails.builder.id` |
+//! | update | `urn:glarus:update:v1` | `log`, `product`, `version`, `channel`, `target`, `sequence`, `builds` |
+//!
+//! Every other predicateType is refused as `unknown-predicate`: so far also SLSA Provenance v0.2, and the kinds rebuild,
+//! withdrawal, review, policy and access.
+//!
+//! - Each member read must be there and of its type; members that are not read are allowed and ignored. In a build, whose
+//!   form is SLSA's, `resolvedDependencies`, `uri` and `digest` may be absent, null or empty, which is the same.
+//! - `subject` has 1 to [`MAX_SUBJECTS`] elements. Each has a `name`, which no other has, and a `digest` with `sha256`.
+//!   Further digests are kept as they are. An authority record has one subject: the namespace, with the SHA-256 of its name.
+//! - SHA-256 digests and ids are 64 lower-case hex digits, a `gitCommit` 40 or 64.
+//! - `log` is the log's origin: text without white space or `+`.
+//! - `product` is a [`Product`]. A source has 1 to [`MAX_PRODUCTS`] of them, no two alike.
+//! - `channel` is `[a-z0-9][a-z0-9._-]{0,63}`; `target` too, or empty.
+//! - `sequence` is an integer from 1 to 2^53 - 1.
+//! - An update has 1 to [`MAX_BUILDS`] `builds`, no two alike; a build at most [`MAX_DEPENDENCIES`] dependencies; a source at
+//!   most [`MAX_HELD_AT`] `heldAt`.
+//! - Text has at least one byte, no control characters, and at most [`MAX_NAME_BYTES`]; a version at most
+//!   [`MAX_VERSION_BYTES`]; a URI (`heldAt`, `uri`, `buildType`, `id` of the builder) at most [`MAX_URI_BYTES`].
 
-use crate::encoding;
-use alloc::string::String;
+mod error;
+pub(crate) mod fields;
+mod product;
+mod statement;
+
+pub use error::{Part, RecordError};
+pub use product::{MAX_NAMESPACE_SEGMENTS, Product, ProductError};
+pub(crate) use product::{prefixes, segments};
+pub(crate) use statement::write_list;
+pub use statement::{Build, Dependency, Kind, Predicate, Source, Statement, Subject, Update, is_track_name};
+
+use crate::{encoding, json};
+use alloc::{format, string::String, vec::Vec};
 use core::fmt;
+use fields::Fields;
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256 digest: a record's id, a keyid, a file's. Written as lower-case hex.
+/// The payload type of every record.
+pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+/// The most bytes of an entry: what the two length bytes of an entry bundle can say.
+pub const MAX_ENTRY_BYTES: usize = 65_535;
+/// The most bytes of a submission, which may have white space and members that the entry has not.
+pub const MAX_SUBMISSION_BYTES: usize = 131_072;
+/// The most signatures of a record.
+pub const MAX_SIGNATURES: usize = 16;
+/// The most subjects of a record; a larger set of files is one subject, its manifest.
+pub const MAX_SUBJECTS: usize = 256;
+/// The most dependencies of a build.
+pub const MAX_DEPENDENCIES: usize = 256;
+/// The most builds that an update names.
+pub const MAX_BUILDS: usize = 64;
+/// The most products of a source.
+pub const MAX_PRODUCTS: usize = 64;
+/// The most places where a source is held.
+pub const MAX_HELD_AT: usize = 16;
+/// The most bytes of a version.
+pub const MAX_VERSION_BYTES: usize = 128;
+/// The most bytes of a name: of a subject, a digest algorithm, a product, a namespace, a log.
+pub const MAX_NAME_BYTES: usize = 255;
+/// The most bytes of a URI.
+pub const MAX_URI_BYTES: usize = 2_048;
+
+/// A SHA-256 digest: of a file, of a record's PAE (its id), of a public key (its keyid). Written as lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// Hashes bytes.
+    /// Hashes `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// Reads the hex form; `None` unless it is 64 lower-case hex digits.
-    pub fn from_hex(text: &str) -> Option<Self> {
+    /// Reads 64 lower-case hex digits; `None` if it is anything else.
+    pub fn parse(text: &str) -> Option<Self> {
         encoding::from_hex(text).map(Self)
-    }
-
-    /// Writes the hex form: 64 characters.
-    pub fn to_hex(&self) -> String {
-        encoding::hex(&self.0)
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.to_hex())
+        out.write_str(&encoding::hex(&self.0))
     }
 }
 
@@ -37,3 +146,157 @@ impl fmt::Debug for Digest {
         fmt::Display::fmt(self, out)
     }
 }
+
+/// Puts together what the signatures of a record sign: DSSE's pre-authentication encoding of its payload.
+///
+/// Shapes: `DSSEv1 28 application/vnd.in-toto+json ` ‖ length as a decimal ‖ space ‖ payload.
+pub fn pae(payload: &[u8]) -> Vec<u8> {
+    let mut out = format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).into_bytes();
+    out.extend_from_slice(payload);
+    out
+}
+
+/// A signature as it was submitted: nothing is known of it yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EnvelopeSignature {
+    /// The key that it says to be by; `None` where `keyid` is missing, empty or not a SHA-256.
+    pub keyid: Option<Digest>,
+    /// The signature's bytes.
+    pub sig: Vec<u8>,
+}
+
+/// A record: a well-formed statement in an envelope, its signatures not yet verified.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// SHA-256 of the payload's [`pae`].
+    pub id: Digest,
+    /// The bytes that are signed.
+    pub payload: Vec<u8>,
+    /// What they say.
+    pub statement: Statement,
+    /// 1 to [`MAX_SIGNATURES`].
+    pub signatures: Vec<EnvelopeSignature>,
+}
+
+impl Record {
+    /// Reads a submission: any valid DSSE envelope around a statement that can be logged.
+    ///
+    /// # Errors
+    /// [`RecordError`], for the first rule broken: of the envelope, of the statement, of its predicate.
+    pub fn parse_submission(body: &[u8]) -> Result<Self, RecordError> {
+        at_most_bytes("the submission", body.len(), MAX_SUBMISSION_BYTES)?;
+        let envelope = json::parse(body).map_err(|error| RecordError::Json { part: Part::Envelope, error })?;
+        let envelope = Fields::of("envelope", &envelope)?;
+        let payload = envelope.string("payload")?;
+        let payload_type = envelope.string("payloadType")?;
+        if payload_type != PAYLOAD_TYPE {
+            return Err(RecordError::PayloadType { have: clipped(payload_type) });
+        }
+        let signatures = envelope.list("signatures", 1, MAX_SIGNATURES)?;
+        // Refused here already, before anybody verifies a signature: a record of which no entry can be made.
+        let bare_bytes = PREFIX.len().saturating_add(payload.len()).saturating_add(MIDDLE.len());
+        at_most_bytes("the entry", bare_bytes, MAX_ENTRY_BYTES)?;
+        let payload = from_any_base64("payload", payload)?;
+        let signatures = signatures.iter().map(signature).collect::<Result<_, _>>()?;
+        let statement = Statement::parse(&payload)?;
+        Ok(Self { id: Digest::of(&pae(&payload)), payload, statement, signatures })
+    }
+
+    /// Reads an entry of the log: the canonical bytes of a record.
+    ///
+    /// # Errors
+    /// [`RecordError`]: as for a submission, and [`RecordError::NotCanonical`] where the bytes do not re-encode to themselves.
+    pub fn parse_entry(entry: &[u8]) -> Result<Self, RecordError> {
+        at_most_bytes("the entry", entry.len(), MAX_ENTRY_BYTES)?;
+        let record = Self::parse_submission(entry)?;
+        // A signature without a keyid is written as nothing, so the bytes differ where it stood.
+        let signatures: Vec<_> =
+            record.signatures.iter().filter_map(|one| Some((one.keyid?, one.sig.clone()))).collect();
+        let again = match record.entry(&signatures) {
+            Err(RecordError::Empty { .. }) => Vec::new(),
+            again => again?,
+        };
+        if again != entry {
+            let at = again.iter().zip(entry).take_while(|(left, right)| left == right).count();
+            return Err(RecordError::NotCanonical { at });
+        }
+        Ok(record)
+    }
+
+    /// Writes the entry of this record with these signatures: sorted by keyid, of each key the first.
+    ///
+    /// # Errors
+    /// [`RecordError::Empty`] and [`RecordError::Limit`] unless 1 to [`MAX_SIGNATURES`] keys signed,
+    /// [`RecordError::TooLarge`] above [`MAX_ENTRY_BYTES`].
+    pub fn entry(&self, signatures: &[(Digest, Vec<u8>)]) -> Result<Vec<u8>, RecordError> {
+        envelope(&self.payload, signatures)
+    }
+
+    /// The kind of its statement.
+    pub fn kind(&self) -> Kind {
+        self.statement.predicate.kind()
+    }
+
+    /// The origin of the log that it was made for; `None` for a build, whose provenance names no log.
+    pub fn log(&self) -> Option<&str> {
+        self.statement.predicate.log()
+    }
+}
+
+const PREFIX: &str = r#"{"payload":""#;
+const MIDDLE: &str = r#"","payloadType":"application/vnd.in-toto+json","signatures":["#;
+
+/// Writes the canonical envelope of a payload and its signatures: what a client submits, and what the log keeps.
+///
+/// # Errors
+/// As for [`Record::entry`].
+pub fn envelope(payload: &[u8], signatures: &[(Digest, Vec<u8>)]) -> Result<Vec<u8>, RecordError> {
+    let mut sorted: Vec<_> = signatures.iter().collect();
+    sorted.sort_by_key(|(keyid, _)| *keyid);
+    sorted.dedup_by_key(|(keyid, _)| *keyid);
+    fields::count("signatures", sorted.len(), 1, MAX_SIGNATURES)?;
+    // Base64 never shrinks, so this bounds the work before it is done.
+    at_most_bytes("the entry", payload.len(), MAX_ENTRY_BYTES)?;
+    let mut out = String::from(PREFIX);
+    out.push_str(&encoding::base64(payload));
+    out.push_str(MIDDLE);
+    for (at, (keyid, sig)) in sorted.into_iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        out.push_str(&format!(r#"{comma}{{"keyid":"{keyid}","sig":"{}"}}"#, encoding::base64(sig)));
+    }
+    out.push_str("]}");
+    at_most_bytes("the entry", out.len(), MAX_ENTRY_BYTES)?;
+    Ok(out.into_bytes())
+}
+
+fn signature(value: &json::Value) -> Result<EnvelopeSignature, RecordError> {
+    let fields = Fields::of("signatures[]", value)?;
+    let keyid = match fields.optional("signatures[].keyid") {
+        Some(value) => Digest::parse(fields::string("signatures[].keyid", value)?),
+        None => None,
+    };
+    let sig = from_any_base64("signatures[].sig", fields.string("signatures[].sig")?)?;
+    Ok(EnvelopeSignature { keyid, sig })
+}
+
+/// DSSE: "Either standard or URL-safe encoding is allowed." Both are read padded and without stray bits.
+fn from_any_base64(field: &'static str, text: &str) -> Result<Vec<u8>, RecordError> {
+    encoding::from_base64(text)
+        .or_else(|| encoding::from_base64_url_safe(text))
+        .ok_or(RecordError::WrongBase64 { field })
+}
+
+fn at_most_bytes(what: &'static str, have_bytes: usize, max_bytes: usize) -> Result<(), RecordError> {
+    if have_bytes > max_bytes {
+        return Err(RecordError::TooLarge { what, have_bytes, max_bytes });
+    }
+    Ok(())
+}
+
+/// What a message shows of a text from outside.
+pub(crate) fn clipped(text: &str) -> String {
+    text.chars().take(MAX_NAME_BYTES).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

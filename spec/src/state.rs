@@ -1,9 +1,7 @@
 //! The state: what the log knows after a batch, as an entry of its own and as the keys and values of its map.
 //!
 //! ```
-//! use spec::merkle::Hash;
-//! use spec::record::Digest;
-//! use spec::state::{self, ChannelValue, StateEntry, TargetLine};
+//! use spec::state::{self, ChannelValue, StateEntry};
 //!
 //! let entry = b"glarus/state v1\ntime 1795430000\nrules 1\nbAzlHi15njLpzxk8+e2orDQfTizthQMZ0TL7vUVZpJ8=\n";
 //! let state = StateEntry::parse(entry)?;
@@ -62,7 +60,7 @@
 //!
 //! A key that was never set has no leaf in the map: no value is empty.
 
-use crate::encoding::decimal;
+use crate::encoding::{decimal, from_hex};
 use crate::merkle::Hash;
 use crate::record::Digest;
 use alloc::{
@@ -242,6 +240,11 @@ fn head<T>(slot: &mut Option<T>, line: usize, value: T) -> Result<(), ValueError
     if slot.replace(value).is_some() { Err(ValueError::Repeated { line }) } else { Ok(()) }
 }
 
+/// The id in a line.
+fn read_id(word: &str) -> Option<Digest> {
+    from_hex(word).map(Digest)
+}
+
 /// The target of a target line: `-` is the empty one.
 fn target(word: &str) -> Option<&str> {
     let name = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
@@ -274,7 +277,7 @@ impl AuthorityValue {
     /// The line's three words.
     fn words(words: &[&str]) -> Option<Self> {
         let [epoch, id, index] = words else { return None };
-        Some(Self { epoch: decimal(epoch)?, id: Digest::from_hex(id)?, index: decimal(index)? })
+        Some(Self { epoch: decimal(epoch)?, id: read_id(id)?, index: decimal(index)? })
     }
 
     fn line(&self) -> String {
@@ -400,7 +403,7 @@ impl UpdateValue {
         let value = match words.as_slice() {
             ["live", index] => decimal(index).map(|index| Self::Live { index }),
             ["withdrawn", index, by] => {
-                decimal(index).zip(Digest::from_hex(by)).map(|(index, by)| Self::Withdrawn { index, by })
+                decimal(index).zip(read_id(by)).map(|(index, by)| Self::Withdrawn { index, by })
             }
             _ => None,
         };
@@ -500,7 +503,7 @@ impl<T> Word<T> {
     /// A line's last three words.
     fn words(words: &[&str], says: impl Fn(&str) -> Option<T>) -> Option<Self> {
         let [word, id, index] = words else { return None };
-        Some(Self { says: says(word)?, id: Digest::from_hex(id)?, index: decimal(index)? })
+        Some(Self { says: says(word)?, id: read_id(id)?, index: decimal(index)? })
     }
 }
 
@@ -820,7 +823,7 @@ mod tests {
 
     #[test]
     fn keys() {
-        let id = Digest::from_hex(A).unwrap();
+        let id = read_id(A).unwrap();
         assert_eq!(authority_key("pkg:generic/acme/"), "authority pkg:generic/acme/");
         assert_eq!(channel_key("pkg:generic/acme/shield", "beta"), "channel pkg:generic/acme/shield beta");
         assert_eq!(update_key(&id), format!("update {A}"));

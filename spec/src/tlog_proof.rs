@@ -7,9 +7,31 @@
 //! use spec::policy::Policy;
 //! use spec::tlog_proof::TlogProof;
 //!
-//! let proof = TlogProof::parse("\
-//! PROOF
-//! ".as_bytes()).unwrap();
+//! let file = "\
+//! c2sp.org/tlog-proof@v1
+//! extra dHdv
+//! index 1
+//! 0Nc2CrefWKseHj/mStd+LqC8B+NrX0btIiPt2SmN+ek=
+//! yiM+eia4w1wsk/Ukx7kF56IQVkDW3MWUaUz/VtJu+yU=
+//!
+//! log.example/updates
+//! 3
+//! 1aypzALO7pHSHQTpYsVGfV6DFupZQtloL5gGOX9LAmc=
+//!
+//! — log.example/updates RBqSllgJaFybhyvCwoE2BhRCf+/eHfq1YuhhOboynAxkliXiwkIbtQBpPNlc5Am/5ZQCv7RcvsFG5z83KhVSDNexkw8=
+//! — witness.example/ch-2 NrljZQAAAABrBBZ3MPTtpY1EA6p6kSvejjh+Pgu/Jq78qaq6fSBSHuY3e/7BwaBVpI0KtogPlIhPoZ4HlZykomYpW0EWi+kpaZGfDA==
+//! ";
+//! let policy = Policy::parse(b"\
+//! log log.example/updates+441a9296+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c
+//! witness ch-2 witness.example/ch-2+36b96365+BO1JKMYo0cLG6ukDOJBZlWEpWSc6XGP5NjbBRhSshzfR
+//! quorum ch-2
+//! ").unwrap();
+//!
+//! let proof = TlogProof::parse(file.as_bytes()).unwrap();
+//! assert_eq!(proof.to_text(), file);
+//! let verified = proof.verify(&leaf_hash(b"two"), &policy, "log.example/updates").unwrap();
+//! assert_eq!(verified.checkpoint.head.size, 3);
+//! assert_eq!(verified.evaluation.time(&policy), Some(1_795_430_007));
 //! ```
 //!
 //! # The file
@@ -43,7 +65,6 @@ use crate::note::{MAX_NOTE_BYTES, Note, NoteError, Vkey};
 use crate::policy::{Evaluation, Name, Policy};
 use crate::proof::{self, InclusionError, MAX_PROOF_HASHES};
 use alloc::{format, string::String, vec::Vec};
-use core::fmt;
 
 /// The most bytes of extra data: room for the largest entry.
 pub const MAX_EXTRA_BYTES: usize = 1 << 16;
@@ -58,8 +79,8 @@ pub enum TlogProofParseError {
     /// More than [`MAX_TLOG_PROOF_BYTES`].
     #[error("the proof has {0} bytes, at most {MAX_TLOG_PROOF_BYTES} are read")]
     TooLong(usize),
-    /// No empty line between the proof and the checkpoint, or what comes before it is not UTF-8.
-    #[error("a proof has a header, an index and proof lines, an empty line and a checkpoint")]
+    /// Not UTF-8, or no empty line before the checkpoint.
+    #[error("a tlog-proof is UTF-8: a header, an index, hashes, an empty line and a checkpoint, each line ended by LF")]
     Form,
     /// The first line is another.
     #[error("the first line is not {HEADER}")]
@@ -215,12 +236,6 @@ impl TlogProof {
     }
 }
 
-impl fmt::Display for TlogProof {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.to_text())
-    }
-}
-
 fn parse_extra(line: &str) -> Option<Vec<u8>> {
     let text = line.strip_prefix("extra ")?;
     // 4 characters carry at most 3 bytes: refuse long input before decoding it.
@@ -228,4 +243,191 @@ fn parse_extra(line: &str) -> Option<Vec<u8>> {
         return None;
     }
     encoding::from_base64(text).filter(|extra| (1..=MAX_EXTRA_BYTES).contains(&extra.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::CheckpointError;
+    use crate::cosignature;
+    use crate::merkle::{TreeHead, leaf_hash, naive};
+    use crate::note::{KeyKind, Skey};
+    use alloc::{string::ToString as _, vec};
+
+    const ORIGIN: &str = "log.example/updates";
+    const SIZE: u64 = 5;
+
+    fn log(origin: &str) -> Skey {
+        Skey::from_seed(origin, KeyKind::Ed25519, [1; 32]).unwrap()
+    }
+
+    fn witness(n: u8) -> Skey {
+        Skey::from_seed(&format!("witness.example/{n}"), KeyKind::CosignatureEd25519, [n + 1; 32]).unwrap()
+    }
+
+    /// Two of three witnesses.
+    fn policy() -> Policy {
+        let mut file = format!("log {}\n", log(ORIGIN).vkey());
+        for n in 1..=3 {
+            file += &format!("witness w{n} {}\n", witness(n).vkey());
+        }
+        Policy::parse((file + "group q 2 w1 w2 w3\nquorum q\n").as_bytes()).unwrap()
+    }
+
+    fn checkpoint(origin: &str, cosigners: &[u8]) -> Note {
+        let head = TreeHead { size: SIZE, root: naive::root(&naive::leaves(SIZE)) };
+        let checkpoint = Checkpoint::new(origin, head);
+        let text = checkpoint.to_text();
+        let mut signatures = vec![checkpoint::sign(&checkpoint, &log(origin))];
+        signatures.extend(cosigners.iter().map(|n| cosignature::sign(&text, 1_795_430_000, &witness(*n))));
+        Note { text, signatures }
+    }
+
+    /// Entry 2 of 5.
+    fn example() -> TlogProof {
+        let leaves = naive::leaves(SIZE);
+        let path = vec![leaves[3], naive::root(&leaves[..2]), leaves[4]];
+        TlogProof { extra: Some(b"anything".into()), index: 2, path, checkpoint: checkpoint(ORIGIN, &[1, 3, 2]) }
+    }
+
+    fn leaf() -> Hash {
+        leaf_hash(&2_u64.to_be_bytes())
+    }
+
+    #[test]
+    fn files_are_written_as_read() {
+        let mut proof = example();
+        proof.verify(&leaf(), &policy(), ORIGIN).unwrap();
+        for extra in [None, Some(vec![0]), Some(vec![7; MAX_EXTRA_BYTES])] {
+            for path in [vec![], proof.path.clone(), vec![Hash([255; 32]); MAX_PROOF_HASHES]] {
+                for index in [0, 1, u64::MAX] {
+                    proof = TlogProof { extra: extra.clone(), index, path: path.clone(), ..proof };
+                    assert_eq!(TlogProof::parse(proof.to_text().as_bytes()).as_ref(), Ok(&proof));
+                }
+            }
+        }
+        // No extra data is no extra line.
+        let none = TlogProof { extra: Some(vec![]), ..example() };
+        assert_eq!(none.to_text(), TlogProof { extra: None, ..example() }.to_text());
+    }
+
+    #[test]
+    fn files_that_are_refused() {
+        use TlogProofParseError as Error;
+        let hash = Hash([1; 32]).to_base64();
+        let note = checkpoint(ORIGIN, &[]).to_string();
+        let long = encoding::base64(&[0; MAX_EXTRA_BYTES + 1]);
+        let longer = "A".repeat(3 * MAX_EXTRA_BYTES);
+        let h = HEADER;
+        for (head, error) in [
+            (String::new(), Error::Header),
+            ("index 0".into(), Error::Header),
+            ("c2sp.org/tlog-proof@v2\nindex 0".into(), Error::Header),
+            (format!(" {h}\nindex 0"), Error::Header),
+            (format!("{h}\r\nindex 0"), Error::Header),
+            (h.into(), Error::Index { line: 2 }),
+            (format!("{h}\nextra AAAA"), Error::Index { line: 3 }),
+            (format!("{h}\n{hash}"), Error::Index { line: 2 }),
+            (format!("{h}\nindex"), Error::Index { line: 2 }),
+            (format!("{h}\nindex "), Error::Index { line: 2 }),
+            (format!("{h}\nindex  0"), Error::Index { line: 2 }),
+            (format!("{h}\nindex 01"), Error::Index { line: 2 }),
+            (format!("{h}\nindex +1"), Error::Index { line: 2 }),
+            (format!("{h}\nindex 0 "), Error::Index { line: 2 }),
+            (format!("{h}\nindex 18446744073709551616"), Error::Index { line: 2 }),
+            (format!("{h}\nextra AAAA\nextra AAAA\nindex 0"), Error::Index { line: 3 }),
+            (format!("{h}\nindex 0\nextra AAAA"), Error::Hash { line: 3 }),
+            (format!("{h}\nextra\nindex 0"), Error::Extra),
+            (format!("{h}\nextra \nindex 0"), Error::Extra),
+            (format!("{h}\nextra AAA\nindex 0"), Error::Extra),
+            (format!("{h}\nextra AB==\nindex 0"), Error::Extra),
+            (format!("{h}\nextra {long}\nindex 0"), Error::Extra),
+            (format!("{h}\nextra {longer}\nindex 0"), Error::Extra),
+            (format!("{h}\nindex 0\n{hash}\n {hash}"), Error::Hash { line: 4 }),
+            (format!("{h}\nextra AAAA\nindex 0\n{hash}\nAAAA"), Error::Hash { line: 5 }),
+            (format!("{h}\nindex 0\n{}", format!("{hash}\n").repeat(64).trim_end()), Error::TooManyHashes),
+        ] {
+            let file = format!("{head}\n\n{note}");
+            assert_eq!(TlogProof::parse(file.as_bytes()), Err(error), "{head}");
+        }
+        assert_eq!(TlogProof::parse(b""), Err(Error::Form));
+        assert_eq!(TlogProof::parse(format!("{h}\nindex 0\n{note}").as_bytes()), Err(Error::Hash { line: 3 }));
+        assert_eq!(TlogProof::parse(b"\xff\n\n"), Err(Error::Form));
+        assert_eq!(TlogProof::parse(format!("{h}\nindex 0\n\na\n").as_bytes()), Err(Error::Note(NoteError::Form)));
+        let bytes = vec![b'a'; MAX_TLOG_PROOF_BYTES + 1];
+        assert_eq!(TlogProof::parse(&bytes), Err(Error::TooLong(MAX_TLOG_PROOF_BYTES + 1)));
+    }
+
+    #[test]
+    fn proofs_that_prove_nothing() {
+        let (policy, leaf) = (policy(), leaf());
+        let with = |checkpoint| TlogProof { checkpoint, ..example() };
+        let of = |proof: &TlogProof| proof.verify(&leaf, &policy, ORIGIN).map(|_| ());
+        assert_eq!(of(&example()), Ok(()));
+        assert_eq!(of(&with(checkpoint(ORIGIN, &[1, 3]))), Ok(()));
+
+        let unknown = example().verify(&leaf, &policy, "log.example/other").map(|_| ());
+        assert_eq!(unknown, Err(TlogProofError::UnknownLog { origin: "log.example/other".into() }));
+        let other = TlogProofError::Origin { have: "log.example/other".into(), need: ORIGIN.into() };
+        assert_eq!(of(&with(checkpoint("log.example/other", &[1, 2, 3]))), Err(other));
+        let mut unsigned = checkpoint(ORIGIN, &[1, 2, 3]);
+        unsigned.signatures.remove(0);
+        let not_signed = OpenError::NotSigned { origin: ORIGIN.into() };
+        assert_eq!(of(&with(unsigned)), Err(TlogProofError::Open(not_signed)));
+        let mut grown = checkpoint(ORIGIN, &[1, 2, 3]);
+        grown.text = grown.text.replace("\n5\n", "\n6\n");
+        assert!(matches!(of(&with(grown)), Err(TlogProofError::Open(OpenError::BadSignature { .. }))));
+        let text = Note { text: "a\n".into(), ..checkpoint(ORIGIN, &[]) };
+        let no_checkpoint = OpenError::Checkpoint(CheckpointError::Form);
+        assert_eq!(of(&with(text)), Err(TlogProofError::Open(no_checkpoint)));
+
+        // A proof line after the empty line belongs to the checkpoint.
+        let late =
+            Note { text: format!("{}\n\n{}", Hash([1; 32]), checkpoint(ORIGIN, &[]).text), ..example().checkpoint };
+        assert!(matches!(of(&with(late)), Err(TlogProofError::Open(OpenError::Checkpoint(_)))));
+
+        let quorum = TlogProofError::Quorum { have: 1, need: 2, lack: vec!["w1".into(), "w3".into()] };
+        assert_eq!(quorum.to_string(), "1 of the policy's witnesses cosigned, 2 are needed");
+        assert_eq!(of(&with(checkpoint(ORIGIN, &[2, 2, 4]))), Err(quorum));
+
+        let at = |index| TlogProof { index, ..example() };
+        let beyond = InclusionError::IndexBeyondSize { index: 5, size: 5 };
+        assert_eq!(of(&at(5)), Err(TlogProofError::Inclusion(beyond)));
+        for index in [0, 1, 3, 4] {
+            assert!(matches!(of(&at(index)), Err(TlogProofError::Inclusion(_))), "{index}");
+        }
+        let wrong = example().verify(&leaf_hash(b"anything"), &policy, ORIGIN);
+        assert!(matches!(wrong, Err(TlogProofError::Inclusion(InclusionError::Root { .. }))));
+    }
+
+    #[test]
+    fn every_damaged_byte() {
+        let (policy, good) = (policy(), example());
+        let file = good.to_text().into_bytes();
+        let verified = good.verify(&leaf(), &policy, ORIGIN).unwrap();
+        let mut accepted = 0;
+        for at in 0..file.len() {
+            if let Ok(proof) = TlogProof::parse(&file[..at]) {
+                assert_eq!(proof.to_text().as_bytes(), &file[..at]);
+            }
+            for new in [file[at] ^ 1, file[at] ^ 4, file[at] ^ 0x20, file[at] ^ 0x80, b'\n', b' ', b'0', b'A', b'='] {
+                let mut damaged = file.clone();
+                damaged[at] = new;
+                let Ok(proof) = TlogProof::parse(&damaged) else { continue };
+                assert_eq!(proof.to_text().as_bytes(), damaged);
+                // What still verifies says the same: extra data and one witness's line are all that may differ.
+                if let Ok(other) = proof.verify(&leaf(), &policy, ORIGIN) {
+                    accepted += u32::from(damaged != file);
+                    assert_eq!(other.checkpoint, verified.checkpoint);
+                    assert_eq!((proof.index, &proof.path), (good.index, &good.path));
+                    assert_eq!(
+                        (&proof.checkpoint.text, proof.checkpoint.signatures.first()),
+                        (&good.checkpoint.text, good.checkpoint.signatures.first())
+                    );
+                    assert!(other.evaluation.times.iter().flatten().count() >= 2);
+                }
+            }
+        }
+        assert!(accepted > 0);
+    }
 }

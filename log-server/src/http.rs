@@ -1,0 +1,326 @@
+//! The log's HTTP API: C2SP tlog-tiles to read, and ours under `/api/v1`; paths and JSON are [`spec::api`]'s.
+
+use crate::bundles::{self, BundleFault, Track};
+use crate::metrics::Metrics;
+use crate::publisher::Published;
+use crate::sequencer::{Sequenced, Submission};
+use crate::store::StoreError;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use glarus_shell::http::problem;
+use spec::api::{self, Submitted};
+use spec::entry_bundle;
+use spec::record::{Digest, Product, Record};
+use spec::tile;
+use spec::tlog_proof::TlogProof;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What the handlers share. None of them writes.
+#[derive(Clone)]
+pub struct Api {
+    /// What is published; its rows answer all reads.
+    pub published: watch::Receiver<Option<Arc<Published>>>,
+    /// The sequencer's queue; closed when the last of these is dropped.
+    pub queue: mpsc::Sender<Submission>,
+    /// How long a submitter waits for the quorum.
+    pub wait: Duration,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+const IMMUTABLE: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
+const MUTABLE: (HeaderName, &str) = (header::CACHE_CONTROL, "no-cache");
+
+/// The routes, without those of the shell (`/metrics`).
+pub fn routes(api: Api) -> Router {
+    Router::new()
+        .route("/checkpoint", get(checkpoint))
+        .route("/tile/{*path}", get(tile))
+        .route(api::RECORDS, post(submit))
+        .route("/api/v1/records/{name}", get(record))
+        .route("/api/v1/proofs/{index}", get(proof))
+        .route("/api/v1/bundles/{sha256}", get(bundle))
+        .route("/api/v1/status/{purl}", get(status))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .fallback(async || problem(404, "no-such-path", "there is nothing under this path".into()))
+        .with_state(api)
+}
+
+/// What a handler refuses with.
+struct Refused(Response);
+
+impl Refused {
+    fn new(status: u16, name: &str, detail: impl Into<String>) -> Self {
+        Self(problem(status, name, detail.into()))
+    }
+}
+
+impl From<BundleFault> for Refused {
+    fn from(fault: BundleFault) -> Self {
+        let detail = fault.to_string();
+        match fault {
+            BundleFault::NotFound(_) => Self::new(404, "not-found", detail),
+            BundleFault::SeveralTracks(_) => Self::new(409, "several-tracks", detail),
+            BundleFault::TooManyRecords => Self::new(413, "too-many-records", detail),
+            BundleFault::NotYet => Self(retry_after(problem(503, "not-published-yet", detail))),
+            BundleFault::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "a read failed");
+        Self::new(500, "damaged", "the log cannot read its own rows; its operator has been told")
+    }
+}
+
+type Answer = Result<Response, Refused>;
+
+fn answer(result: Answer) -> Response {
+    result.unwrap_or_else(|Refused(response)| response)
+}
+
+fn retry_after(mut response: Response) -> Response {
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    response
+}
+
+impl Api {
+    fn published(&self) -> Result<Arc<Published>, Refused> {
+        let published = self.published.borrow().clone();
+        published.ok_or_else(|| {
+            let detail = "no checkpoint is cosigned by a quorum yet";
+            Refused(retry_after(problem(503, "not-published-yet", detail.into())))
+        })
+    }
+}
+
+async fn checkpoint(State(api): State<Api>) -> Response {
+    answer(
+        api.published().map(|published| {
+            ([(header::CONTENT_TYPE, api::TEXT), MUTABLE], published.note.to_string()).into_response()
+        }),
+    )
+}
+
+async fn ready(State(api): State<Api>) -> Response {
+    answer(api.published().map(|_| "ready\n".into_response()))
+}
+
+async fn tile(State(api): State<Api>, Path(path): Path<String>) -> Response {
+    answer(read_tile(&api, &format!("tile/{path}")))
+}
+
+fn read_tile(api: &Api, path: &str) -> Answer {
+    let path: tile::Path =
+        path.parse().map_err(|error: tile::PathError| Refused::new(404, "no-such-path", error.to_string()))?;
+    let published = api.published()?;
+    let size = published.checkpoint.head.size;
+    let view = &published.rows.view;
+    let (at, width) = match path {
+        tile::Path::Hashes(at, width) => (at, width),
+        tile::Path::Entries(index, width) => (tile::Tile { level: 0, index }, width),
+    };
+    let have = at.width(size);
+    if width > have {
+        let detail = format!("at size {size} this tile is {have} wide, not {width}");
+        return Err(Refused::new(404, "not-published", detail));
+    }
+    let bytes = match path {
+        tile::Path::Hashes(at, width) => {
+            let hashes = view.tile(at)?;
+            tile::hashes_bytes(hashes.get(..to_usize(width)).unwrap_or(&hashes))
+        }
+        tile::Path::Entries(index, width) => {
+            let first = index * tile::WIDTH;
+            let entries = (first..first + width).map(|index| view.entry(index)).collect::<Result<Vec<_>, _>>()?;
+            entry_bundle::encode(&entries).ok_or_else(|| StoreError::Damaged(format!("entry bundle {index}")))?
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, api::BYTES), IMMUTABLE], bytes).into_response())
+}
+
+fn to_usize(width: u64) -> usize {
+    usize::try_from(width).unwrap_or(usize::MAX)
+}
+
+async fn record(State(api): State<Api>, Path(name): Path<String>) -> Response {
+    answer(read_record(&api, &name))
+}
+
+fn read_record(api: &Api, name: &str) -> Answer {
+    let published = api.published()?;
+    let index = match Digest::parse(name) {
+        Some(id) => bundles::index(&published, &id)?,
+        None => parse_index(name)?,
+    };
+    let size = published.checkpoint.head.size;
+    if index >= size {
+        let detail = format!("entry {index} is not under the cosigned checkpoint of size {size}");
+        return Err(Refused::new(404, "not-published", detail));
+    }
+    Ok(([(header::CONTENT_TYPE, api::BYTES), IMMUTABLE], published.rows.view.entry(index)?).into_response())
+}
+
+fn parse_index(text: &str) -> Result<u64, Refused> {
+    let index: Option<u64> = text.parse().ok();
+    index.filter(|index| index.to_string() == text).ok_or_else(|| {
+        Refused::new(400, "not-an-index", format!("{text:?} is neither an index in decimal nor an id of 64 hex digits"))
+    })
+}
+
+async fn proof(State(api): State<Api>, Path(index): Path<String>) -> Response {
+    answer(
+        parse_index(&index)
+            .and_then(|index| read_proof(&api, index))
+            .map(|proof| ([(header::CONTENT_TYPE, api::TEXT), MUTABLE], proof.to_text()).into_response()),
+    )
+}
+
+fn read_proof(api: &Api, index: u64) -> Result<TlogProof, Refused> {
+    let published = api.published()?;
+    let proved = bundles::proved(&published, index)?;
+    Ok(TlogProof { extra: Some(proved.entry), index, path: proved.proof, checkpoint: published.note.clone() })
+}
+
+async fn bundle(State(api): State<Api>, Path(sha256): Path<String>, RawQuery(query): RawQuery) -> Response {
+    answer(read_bundle(&api, &sha256, query.as_deref().unwrap_or_default()))
+}
+
+fn read_bundle(api: &Api, sha256: &str, query: &str) -> Answer {
+    let digest = Digest::parse(sha256).ok_or_else(|| not_a_digest(sha256))?;
+    let mut track = Track::default();
+    read_query(query, |name, value| {
+        match name {
+            "product" => track.product = Some(value),
+            "channel" => track.channel = Some(value),
+            "target" => track.target = Some(value),
+            _ => return false,
+        }
+        true
+    })?;
+    let bundle = bundles::bundle(&*api.published()?, &digest, &track)?;
+    Ok(([(header::CONTENT_TYPE, api::BUNDLE), MUTABLE], bundle.to_json()).into_response())
+}
+
+fn not_a_digest(text: &str) -> Refused {
+    Refused::new(400, "not-a-digest", format!("{text:?} is not 64 lower-case hex digits"))
+}
+
+async fn status(State(api): State<Api>, Path(purl): Path<String>, RawQuery(query): RawQuery) -> Response {
+    answer(read_status(&api, &purl, query.as_deref().unwrap_or_default()))
+}
+
+fn read_status(api: &Api, purl: &str, query: &str) -> Answer {
+    let product = Product::parse(purl).map_err(|error| Refused::new(400, "product", error.to_string()))?;
+    let (mut channel, mut update) = (None, None);
+    read_query(query, |name, value| {
+        match name {
+            "channel" => channel = Some(value),
+            "update" => update = Some(value),
+            _ => return false,
+        }
+        true
+    })?;
+    let channel = channel.ok_or_else(|| Refused::new(400, "channel", "name the channel: ?channel=stable"))?;
+    let update = update.map(|text| Digest::parse(&text).ok_or_else(|| not_a_digest(&text))).transpose()?;
+    let status = bundles::status(&*api.published()?, &product, &channel, update.as_ref())?;
+    Ok(([(header::CONTENT_TYPE, api::STATUS), MUTABLE], status.to_json()).into_response())
+}
+
+/// Hands each parameter to `take`, and refuses those that it does not know, for a misspelt filter would widen the answer.
+fn read_query(query: &str, mut take: impl FnMut(&str, String) -> bool) -> Result<(), Refused> {
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if !take(&name, value.into_owned()) {
+            return Err(Refused::new(400, "unknown-parameter", format!("the parameter {name:?} is not known here")));
+        }
+    }
+    Ok(())
+}
+
+async fn submit(State(api): State<Api>, RawQuery(query): RawQuery, body: Bytes) -> Response {
+    answer(take_record(&api, query.as_deref().unwrap_or_default(), &body).await)
+}
+
+/// How a submitter wants to be answered.
+struct Wish {
+    cosigned: bool,
+    proof: bool,
+}
+
+fn read_wish(query: &str) -> Result<Wish, Refused> {
+    let mut wish = Wish { cosigned: true, proof: false };
+    read_query(query, |name, value| {
+        match (name, value.as_str()) {
+            ("wait", "cosigned") => wish.cosigned = true,
+            ("wait", "integrated") => wish.cosigned = false,
+            ("proof", "1") => wish.proof = true,
+            ("proof", "0") => wish.proof = false,
+            _ => return false,
+        }
+        true
+    })?;
+    Ok(wish)
+}
+
+async fn take_record(api: &Api, query: &str, body: &[u8]) -> Answer {
+    let wish = read_wish(query)?;
+    let record = Record::parse_submission(body)
+        .map_err(|error| Refused::new(error.status(), error.name(), error.to_string()))?;
+    let id = record.id;
+    let Sequenced { index, known } = sequence(api, record).await?;
+    // From here on the record is durable, whatever becomes of the answer.
+    let mut published = api.published.clone();
+    let covers = |published: &Option<Arc<Published>>| {
+        published.as_ref().is_some_and(|published| index < published.checkpoint.head.size)
+    };
+    let wait = if wish.cosigned { api.wait } else { Duration::ZERO };
+    let cosigned = match tokio::time::timeout(wait, published.wait_for(covers)).await {
+        Ok(Ok(published)) => published.clone(),
+        _ => None,
+    };
+    let Some(published) = cosigned else {
+        let submitted = Submitted { index, id, head: None, proof: None };
+        let location = [(header::LOCATION, api::proof_path(index))];
+        return Ok((StatusCode::ACCEPTED, location, json(&submitted)).into_response());
+    };
+    let proof = if wish.proof { Some(proof_of(&published, index)?) } else { None };
+    let submitted = Submitted { index, id, head: Some(published.checkpoint.head), proof };
+    let status = if known { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, json(&submitted)).into_response())
+}
+
+fn proof_of(published: &Published, index: u64) -> Result<String, Refused> {
+    let proved = bundles::proved(published, index)?;
+    let proof = TlogProof { extra: None, index, path: proved.proof, checkpoint: published.note.clone() };
+    Ok(proof.to_text())
+}
+
+fn json(submitted: &Submitted) -> impl axum::response::IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], submitted.to_json())
+}
+
+/// Gives a record to the sequencer and waits until it is durable or refused.
+async fn sequence(api: &Api, record: Record) -> Result<Sequenced, Refused> {
+    let (reply, answer) = oneshot::channel();
+    api.queue.try_send(Submission { record, reply }).map_err(|_| {
+        api.metrics.queue_full.inc();
+        let detail = "the log's queue is full, or the log is stopping; nothing was taken";
+        Refused(retry_after(problem(503, "queue-full", detail.into())))
+    })?;
+    match answer.await {
+        Ok(Ok(sequenced)) => Ok(sequenced),
+        Ok(Err(refusal)) => Err(Refused::new(refusal.status(), refusal.name(), refusal.to_string())),
+        Err(_) => {
+            Err(Refused::new(503, "stopped", "the log stopped; whether the record is logged can be asked by its id"))
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `glarus-log`: reads flags, files, the clock and signals, then calls the library.
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use glarus_log::config::{self, Config};
+use glarus_shell::clock::system_clock;
+use glarus_shell::shutdown::Shutdown;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The Glarus transparency log: admits, sequences, stores, publishes.
+///
+/// A log lives in one directory: glarus-log.toml, keys/, policy, db/.
+///
+/// Exit codes: 0 done, 1 it had to stop, 2 it did not start.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes a log from a finished genesis record; no root key is ever here.
+    ///
+    /// Example: glarus-log init --dir log --origin log.acme.example/updates --genesis genesis.json
+    Init {
+        /// The log's directory; it is made.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Who the log is: the name of its key, in every checkpoint and record. It never changes.
+        #[arg(long)]
+        origin: String,
+        /// The authority record of *, made by `glarus authority propose` and signed by its root.
+        #[arg(long)]
+        genesis: PathBuf,
+        /// A C2SP policy, copied to DIR/policy; it can be put there later.
+        #[arg(long)]
+        policy: Option<PathBuf>,
+        /// Address and port to write into the configuration.
+        #[arg(long, default_value = "127.0.0.1:7370")]
+        listen: String,
+        /// Prints one line of JSON instead.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs the log until SIGTERM; then finishes what was accepted.
+    ///
+    /// Prints `listening on ADDRESS` once it listens.
+    Serve {
+        /// The log's directory.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Address and port; port 0 takes a free one. Overrides the configuration.
+        #[arg(long)]
+        listen: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    glarus_shell::logging::init();
+    let result = match Arguments::parse().command {
+        Command::Init { dir, origin, genesis, policy, listen, json } => {
+            init(&dir, &origin, &genesis, policy.as_deref(), &listen, json).map_err(|error| (error, 2))
+        }
+        Command::Serve { dir, listen } => serve(&dir, listen),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((error, code)) => {
+            eprintln!("glarus-log: {error:#}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn init(
+    dir: &Path,
+    origin: &str,
+    genesis: &Path,
+    policy: Option<&Path>,
+    listen: &str,
+    json: bool,
+) -> anyhow::Result<()> {
+    let key = glarus_log::init(dir, origin, listen, genesis, policy, &system_clock())?;
+    let vkey = key.vkey().to_string();
+    if json {
+        println!("{}", serde_json::json!({ "origin": origin, "vkey": vkey, "dir": dir }));
+        return Ok(());
+    }
+    println!("log {origin} made in {}\nvkey  {vkey}", dir.display());
+    println!("next  give the vkey to the witnesses: glarus-witness add-log --origin {origin} --vkey '{vkey}'");
+    if policy.is_none() {
+        println!("      write {}: log, witness and quorum lines (C2SP tlog-policy)", dir.join("policy").display());
+    }
+    println!("      glarus-log serve --dir {}", dir.display());
+    Ok(())
+}
+
+fn serve(dir: &Path, listen: Option<String>) -> Result<(), (anyhow::Error, u8)> {
+    let config: Config = glarus_shell::config::load(&config::path(dir)).map_err(|error| (error.into(), 2))?;
+    let listen = listen.unwrap_or_else(|| config.listen.clone());
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| (error.into(), 2))?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(&listen).await.with_context(|| format!("listening on {listen}"));
+        let listener = listener.map_err(|error| (error, 2))?;
+        let shutdown = Shutdown::on_signals().map_err(|error| (error.into(), 2))?;
+        glarus_shell::http::announce(&listener).map_err(|error| (error.into(), 2))?;
+        let result = glarus_log::run(dir, &config, listener, system_clock(), shutdown).await;
+        result.map_err(|error| (error.into(), 1))
+    })
+}

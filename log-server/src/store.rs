@@ -1,0 +1,441 @@
+//! The log's rows in RocksDB. The only file of this package that names RocksDB.
+//!
+//! | column family | key | value |
+//! |---|---|---|
+//! | `entries` | index | the entry's bytes |
+//! | `tiles` | tile level (1 byte) ‖ tile index | up to 256 hashes; a partial tile is a prefix of what it becomes |
+//! | `ids`, `facts`, `digests`, `files`, `namespaces`, `state` | rows of [`spec::admission`], byte by byte | |
+//! | `map` | tile path of [`spec::map`] | the tile |
+//! | `heads` | `newest` | the newest cosigned checkpoint, a note |
+//! | `meta` | `schema`, `origin`, `head` | the schema's number; the origin; size ‖ root ‖ time of the last state entry |
+//!
+//! Numbers are 8 bytes, big-endian. Everything but `entries`, `heads` and `meta` can be made again from the entries.
+//! A batch is one `WriteBatch` over all families, synced: after a crash it is there whole or not at all.
+
+use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions};
+use spec::admission::{Family, Look, Row, Rows};
+use spec::map;
+use spec::merkle::{Hash, Node, TreeHead};
+use spec::tile::{self, Tile};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const SCHEMA: &[u8] = b"1";
+const FAMILIES: [&str; 11] =
+    ["entries", "tiles", "ids", "facts", "digests", "files", "namespaces", "state", "map", "heads", "meta"];
+
+/// What went wrong with the rows; after any of these the process stops, and recovery at the next start is the way on.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// RocksDB's own error.
+    #[error("database {path}: {source}")]
+    RocksDb {
+        /// Where the database is.
+        path: PathBuf,
+        /// What it says.
+        source: rocksdb::Error,
+    },
+    /// There is no log here.
+    #[error("there is no log in {0}; make one with glarus-log init")]
+    NotInitialised(PathBuf),
+    /// There is one already.
+    #[error("there is a log in {0} already")]
+    AlreadyInitialised(PathBuf),
+    /// Another log's database.
+    #[error("the database is that of log {have:?}, the configuration says {need:?}")]
+    OtherOrigin {
+        /// The origin stored.
+        have: String,
+        /// The origin configured.
+        need: String,
+    },
+    /// A row that must be there is not, or does not read back as what was written.
+    #[error("the row {0} is missing or damaged; the log stops before it signs anything")]
+    Damaged(String),
+}
+
+/// Size, root, and the time of the last state entry: what the last commit made durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Committed {
+    /// The tree head.
+    pub head: TreeHead,
+    /// Unix seconds of the last state entry.
+    pub time: u64,
+}
+
+/// All that one batch changes.
+#[derive(Default, Debug)]
+pub struct Batch {
+    /// Index of the first entry.
+    pub first: u64,
+    /// Entries, the state entry last.
+    pub entries: Vec<Vec<u8>>,
+    /// Rows of admission.
+    pub rows: Vec<Row>,
+    /// Tiles of the tree, whole.
+    pub tiles: BTreeMap<Tile, Vec<Hash>>,
+    /// Tiles of the map, whole.
+    pub map: Vec<(map::TilePath, map::Tile)>,
+}
+
+struct Database {
+    db: DB,
+    path: PathBuf,
+}
+
+/// The database. Clones share it.
+#[derive(Clone)]
+pub struct Store(Arc<Database>);
+
+self_cell::self_cell!(
+    struct OwnedSnapshot {
+        owner: Arc<Database>,
+        #[covariant]
+        dependent: Snapshot,
+    }
+);
+
+/// The rows as they were at one commit, for as long as this is held.
+pub struct View(OwnedSnapshot);
+
+impl Store {
+    /// Makes the database of a new log; refuses where there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadyInitialised`], [`StoreError::RocksDb`].
+    pub fn create(path: &Path, origin: &str) -> Result<Self, StoreError> {
+        if path.join("CURRENT").exists() {
+            return Err(StoreError::AlreadyInitialised(path.into()));
+        }
+        let store = Self::open_families(path, true)?;
+        let mut batch = WriteBatch::default();
+        let meta = store.family("meta");
+        batch.put_cf(meta, "schema", SCHEMA);
+        batch.put_cf(meta, "origin", origin);
+        store.write(batch)?;
+        Ok(store)
+    }
+
+    /// Opens the database of a log.
+    ///
+    /// # Errors
+    /// [`StoreError::NotInitialised`], [`StoreError::OtherOrigin`], [`StoreError::RocksDb`].
+    pub fn open(path: &Path, origin: &str) -> Result<Self, StoreError> {
+        if !path.join("CURRENT").exists() {
+            return Err(StoreError::NotInitialised(path.into()));
+        }
+        let store = Self::open_families(path, false)?;
+        match store.get("meta", b"origin")? {
+            Some(have) if have == origin.as_bytes() => Ok(store),
+            Some(have) => {
+                Err(StoreError::OtherOrigin { have: String::from_utf8_lossy(&have).into(), need: origin.into() })
+            }
+            None => Err(StoreError::NotInitialised(path.into())),
+        }
+    }
+
+    fn open_families(path: &Path, create: bool) -> Result<Self, StoreError> {
+        let mut options = Options::default();
+        options.create_if_missing(create);
+        options.create_missing_column_families(create);
+        options.set_paranoid_checks(true);
+        options.set_max_total_wal_size(256 << 20);
+        let families = FAMILIES.map(|name| (name, family_options(name)));
+        let db = DB::open_cf_with_opts(&options, path, families)
+            .map_err(|source| StoreError::RocksDb { path: path.into(), source })?;
+        Ok(Self(Arc::new(Database { db, path: path.into() })))
+    }
+
+    fn family(&self, name: &str) -> &ColumnFamily {
+        self.0.family(name)
+    }
+
+    fn get(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.db.get_cf(self.family(family), key).map_err(|error| self.0.fault(error))
+    }
+
+    /// Writes and syncs: after this the batch survives a loss of power.
+    fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.0.db.write_opt(batch, &options).map_err(|error| self.0.fault(error))
+    }
+
+    /// Writes a batch and the head that it leads to.
+    ///
+    /// # Errors
+    /// [`StoreError::RocksDb`]: whether the batch is stored is unknown.
+    pub fn commit(&self, batch: &Batch, committed: &Committed) -> Result<(), StoreError> {
+        let mut write = WriteBatch::default();
+        let entries = self.family("entries");
+        for (index, entry) in (batch.first..).zip(&batch.entries) {
+            write.put_cf(entries, index.to_be_bytes(), entry);
+        }
+        for row in &batch.rows {
+            write.put_cf(self.family(family_name(row.family)), &row.key, &row.value);
+        }
+        let tiles = self.family("tiles");
+        for (tile, hashes) in &batch.tiles {
+            write.put_cf(tiles, tile_key(*tile), tile::hashes_bytes(hashes));
+        }
+        let map = self.family("map");
+        for (path, tile) in &batch.map {
+            write.put_cf(map, path.encode(), tile.encode());
+        }
+        let Committed { head, time } = committed;
+        let head = [head.size.to_be_bytes().as_slice(), &head.root.0, &time.to_be_bytes()].concat();
+        write.put_cf(self.family("meta"), "head", head);
+        self.write(write)
+    }
+
+    /// The head of the last commit; `None` before the first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn committed(&self) -> Result<Option<Committed>, StoreError> {
+        let Some(value) = self.get("meta", b"head")? else { return Ok(None) };
+        let damaged = || StoreError::Damaged("meta head".into());
+        let (size, rest) = value.split_first_chunk().ok_or_else(damaged)?;
+        let (root, time) = rest.split_first_chunk().ok_or_else(damaged)?;
+        let time = time.try_into().map_err(|_| damaged())?;
+        let head = TreeHead { size: u64::from_be_bytes(*size), root: Hash(*root) };
+        Ok(Some(Committed { head, time: u64::from_be_bytes(time) }))
+    }
+
+    /// Stores the newest cosigned checkpoint, synced.
+    ///
+    /// # Errors
+    /// [`StoreError::RocksDb`].
+    pub fn put_published(&self, note: &str) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        batch.put_cf(self.family("heads"), "newest", note);
+        self.write(batch)
+    }
+
+    /// The newest cosigned checkpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::RocksDb`].
+    pub fn published(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get("heads", b"newest")
+    }
+
+    /// The rows as of now.
+    pub fn view(&self) -> View {
+        View(OwnedSnapshot::new(Arc::clone(&self.0), |database| database.db.snapshot()))
+    }
+
+    /// Answers looks that `rows` has no answer to yet, all points in one round.
+    ///
+    /// # Errors
+    /// [`StoreError::RocksDb`].
+    pub fn answer(&self, looks: Vec<Look>, rows: &mut Rows) -> Result<(), StoreError> {
+        let mut points = Vec::new();
+        for look in looks {
+            if rows.knows(&look) {
+                continue;
+            }
+            match look {
+                Look::Point(family, key) => points.push((family, key)),
+                Look::Prefix(family, prefix) => {
+                    let found = self.0.under(family, &prefix, ReadOptions::default())?;
+                    rows.answer_prefix(family, prefix, found);
+                }
+            }
+        }
+        points.sort();
+        points.dedup();
+        let keys = points.iter().map(|(family, key)| (self.family(family_name(*family)), key.as_slice()));
+        let values = self.0.db.multi_get_cf(keys);
+        for ((family, key), value) in points.into_iter().zip(values) {
+            rows.answer_point(family, key, value.map_err(|error| self.0.fault(error))?);
+        }
+        Ok(())
+    }
+
+    /// Reads tiles of the map into `tiles`; one that is not stored is an empty one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn map_tiles(&self, paths: Vec<map::TilePath>, tiles: &mut map::Tiles) -> Result<(), StoreError> {
+        let family = self.family("map");
+        let values = self.0.db.multi_get_cf(paths.iter().map(|path| (family, path.encode())));
+        for (path, value) in paths.into_iter().zip(values) {
+            tiles.0.insert(path, parse_map_tile(&path, value.map_err(|error| self.0.fault(error))?)?);
+        }
+        Ok(())
+    }
+
+    /// Reads a tile as of now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn tile(&self, tile: Tile) -> Result<Vec<Hash>, StoreError> {
+        parse_tile(tile, self.get("tiles", &tile_key(tile))?)
+    }
+
+    /// Reads an entry as of now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn entry(&self, index: u64) -> Result<Vec<u8>, StoreError> {
+        self.get("entries", &index.to_be_bytes())?.ok_or_else(|| StoreError::Damaged(format!("entry {index}")))
+    }
+}
+
+impl Database {
+    #[allow(clippy::expect_used, reason = "every name is in FAMILIES, all of which open or the database does not")]
+    fn family(&self, name: &str) -> &ColumnFamily {
+        self.db.cf_handle(name).expect("a family of FAMILIES")
+    }
+
+    fn fault(&self, source: rocksdb::Error) -> StoreError {
+        StoreError::RocksDb { path: self.path.clone(), source }
+    }
+
+    fn under(&self, family: Family, prefix: &[u8], read: ReadOptions) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let mode = IteratorMode::From(prefix, Direction::Forward);
+        let mut found = Vec::new();
+        for row in self.db.iterator_cf_opt(self.family(family_name(family)), read, mode) {
+            let (key, value) = row.map_err(|error| self.fault(error))?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            found.push((key.into(), value.into()));
+        }
+        Ok(found)
+    }
+}
+
+impl View {
+    fn get(&self, family: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let database = self.0.borrow_owner();
+        self.0.borrow_dependent().get_cf(database.family(family), key).map_err(|error| database.fault(error))
+    }
+
+    /// All rows whose keys start with `prefix`.
+    ///
+    /// # Errors
+    /// [`StoreError::RocksDb`].
+    pub fn under(&self, family: Family, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let mut read = ReadOptions::default();
+        read.set_snapshot(self.0.borrow_dependent());
+        self.0.borrow_owner().under(family, prefix, read)
+    }
+
+    /// Answers looks that `rows` has no answer to yet.
+    ///
+    /// # Errors
+    /// [`StoreError::RocksDb`].
+    pub fn answer(&self, looks: Vec<Look>, rows: &mut Rows) -> Result<(), StoreError> {
+        for look in looks {
+            if rows.knows(&look) {
+                continue;
+            }
+            match look {
+                Look::Point(family, key) => {
+                    let value = self.get(family_name(family), &key)?;
+                    rows.answer_point(family, key, value);
+                }
+                Look::Prefix(family, prefix) => {
+                    let found = self.under(family, &prefix)?;
+                    rows.answer_prefix(family, prefix, found);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The entry at an index.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn entry(&self, index: u64) -> Result<Vec<u8>, StoreError> {
+        self.get("entries", &index.to_be_bytes())?.ok_or_else(|| StoreError::Damaged(format!("entry {index}")))
+    }
+
+    /// A tile of the tree, as wide as it was.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn tile(&self, tile: Tile) -> Result<Vec<Hash>, StoreError> {
+        parse_tile(tile, self.get("tiles", &tile_key(tile))?)
+    }
+
+    /// The hashes of complete subtrees, each tile read once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn nodes(&self, nodes: impl Iterator<Item = Node>) -> Result<Vec<Hash>, StoreError> {
+        nodes_of(nodes, |tile| self.tile(tile))
+    }
+
+    /// A tile of the map.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn map_tile(&self, path: &map::TilePath) -> Result<map::Tile, StoreError> {
+        parse_map_tile(path, self.get("map", &path.encode())?)
+    }
+}
+
+/// Computes hashes of complete subtrees from tiles that `read` brings, each once.
+pub(crate) fn nodes_of(
+    nodes: impl Iterator<Item = Node>,
+    mut read: impl FnMut(Tile) -> Result<Vec<Hash>, StoreError>,
+) -> Result<Vec<Hash>, StoreError> {
+    let mut tiles: BTreeMap<Tile, Vec<Hash>> = BTreeMap::new();
+    let mut hashes = Vec::new();
+    for node in nodes {
+        let at = Tile::of(node);
+        if !tiles.contains_key(&at) {
+            tiles.insert(at, read(at)?);
+        }
+        let hash = tiles.get(&at).and_then(|tile| at.node(tile, node));
+        hashes.push(hash.ok_or_else(|| StoreError::Damaged(format!("tile {at:?}")))?);
+    }
+    Ok(hashes)
+}
+
+fn parse_tile(tile: Tile, value: Option<Vec<u8>>) -> Result<Vec<Hash>, StoreError> {
+    value.and_then(|bytes| tile::parse_hashes(&bytes)).ok_or_else(|| StoreError::Damaged(format!("tile {tile:?}")))
+}
+
+fn parse_map_tile(path: &map::TilePath, value: Option<Vec<u8>>) -> Result<map::Tile, StoreError> {
+    match value {
+        None => Ok(map::Tile::default()),
+        Some(bytes) => map::Tile::parse(path, &bytes).map_err(|error| StoreError::Damaged(error.to_string())),
+    }
+}
+
+fn tile_key(tile: Tile) -> Vec<u8> {
+    [&[tile.level], tile.index.to_be_bytes().as_slice()].concat()
+}
+
+fn family_name(family: Family) -> &'static str {
+    match family {
+        Family::Ids => "ids",
+        Family::Facts => "facts",
+        Family::Digests => "digests",
+        Family::Files => "files",
+        Family::Namespaces => "namespaces",
+        Family::State => "state",
+    }
+}
+
+/// Zstd and 16 KiB blocks for what compresses, hashes as they are; Bloom filters for the points.
+fn family_options(name: &str) -> Options {
+    let mut table = rocksdb::BlockBasedOptions::default();
+    table.set_block_size(16 << 10);
+    table.set_bloom_filter(10.0, false);
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&table);
+    let hashes = matches!(name, "tiles" | "map" | "ids");
+    options.set_compression_type(if hashes {
+        rocksdb::DBCompressionType::None
+    } else {
+        rocksdb::DBCompressionType::Zstd
+    });
+    options
+}

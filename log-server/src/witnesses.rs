@@ -1,0 +1,155 @@
+//! The log's side of the witness protocol: one task a witness, which always works on the round of the day.
+
+use crate::metrics::Metrics;
+use crate::sequencer::SignedHead;
+use crate::store::StoreError;
+use bytes::Bytes;
+use glarus_shell::http::{Client, ClientError};
+use spec::merkle::TreeHead;
+use spec::note::{NoteError, NoteSignature};
+use spec::proof;
+use spec::witness::AddCheckpoint;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// The most bytes of a witness's answer that are read.
+const MAX_ANSWER_BYTES: usize = 64 << 10;
+/// How often a witness may correct our idea of its size within one request.
+const MAX_CORRECTIONS: usize = 3;
+/// The first and the longest pause after a failure.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// A head that all witnesses are asked to cosign.
+pub struct Round {
+    /// Counts rounds; a refresh is a new round of the same head.
+    pub number: u64,
+    /// The head.
+    pub head: Arc<SignedHead>,
+}
+
+/// What a witness answered, unverified.
+pub struct Answer {
+    /// The head that it was asked about.
+    pub head: TreeHead,
+    /// Its signature lines.
+    pub lines: Vec<NoteSignature>,
+}
+
+/// Why a witness gave no cosignature.
+#[derive(Debug, thiserror::Error)]
+enum WitnessError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("it answered {status}: {body}")]
+    Refused { status: u16, body: String },
+    #[error("it has cosigned size {have}, this log is at {size}: it has seen more of this log than the log itself")]
+    Ahead { have: u64, size: u64 },
+    #[error("its answer is not signature lines: {0}")]
+    Lines(#[from] NoteError),
+    #[error("its answer is neither signature lines nor a size")]
+    Form,
+    #[error("it changed its size {MAX_CORRECTIONS} times in a row")]
+    Unsteady,
+}
+
+/// One witness, and the size that it cosigned last as far as we know.
+pub struct Witness {
+    url: String,
+    client: Client,
+    metrics: Arc<Metrics>,
+    old_size: u64,
+}
+
+impl Witness {
+    /// A witness that we know nothing of yet: its first answer tells its size.
+    pub fn new(url: String, client: Client, metrics: Arc<Metrics>) -> Self {
+        Self { url, client, metrics, old_size: 0 }
+    }
+
+    /// Asks for each round, the newest first, until the publisher ends.
+    pub async fn run(mut self, mut rounds: watch::Receiver<Arc<Round>>, answers: mpsc::Sender<Answer>) {
+        let mut pause = PAUSES.0;
+        loop {
+            let round = Arc::clone(&rounds.borrow_and_update());
+            match self.ask(&round.head).await {
+                Ok(lines) => {
+                    self.count("cosigned");
+                    self.metrics
+                        .witness_size
+                        .with_label_values(&[&self.url])
+                        .set(i64::try_from(self.old_size).unwrap_or(0));
+                    pause = PAUSES.0;
+                    let head = round.head.checkpoint.head;
+                    if answers.send(Answer { head, lines }).await.is_err() || rounds.changed().await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    self.count("failed");
+                    tracing::warn!(witness = %self.url, %error, retry_ms = pause.as_millis(), "no cosignature");
+                    // The only timer here: a witness that fails is not asked again at once.
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSES.1);
+                    if answers.is_closed() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn count(&self, outcome: &str) {
+        self.metrics.witness_answers.with_label_values(&[&self.url, outcome]).inc();
+    }
+
+    /// Sends the head with a proof from the size that the witness has, which it corrects if we are wrong.
+    async fn ask(&mut self, head: &SignedHead) -> Result<Vec<NoteSignature>, WitnessError> {
+        let size = head.checkpoint.head.size;
+        for _ in 0..MAX_CORRECTIONS {
+            let body = Bytes::from(self.request(head)?.encode());
+            let url = format!("{}/add-checkpoint", self.url.trim_end_matches('/'));
+            let reply = self.client.post(&url, "text/plain; charset=utf-8", body, MAX_ANSWER_BYTES).await?;
+            match reply.status {
+                200 => {
+                    self.old_size = size;
+                    return parse_lines(&reply.body);
+                }
+                409 if reply.content_type.as_deref() == Some("text/x.tlog.size") => {
+                    let have = parse_size(&reply.body).ok_or(WitnessError::Form)?;
+                    if have > size {
+                        return Err(WitnessError::Ahead { have, size });
+                    }
+                    self.old_size = have;
+                }
+                status => {
+                    let body = String::from_utf8_lossy(&reply.body).chars().take(300).collect();
+                    return Err(WitnessError::Refused { status, body });
+                }
+            }
+        }
+        Err(WitnessError::Unsteady)
+    }
+
+    fn request(&self, head: &SignedHead) -> Result<AddCheckpoint, WitnessError> {
+        let size = head.checkpoint.head.size;
+        let old_size = self.old_size.min(size);
+        let damaged = || StoreError::Damaged(format!("consistency of sizes {old_size} and {size}"));
+        let plan = proof::consistency(old_size, size).ok_or_else(damaged)?;
+        let hashes = head.view.nodes(plan.nodes())?;
+        Ok(AddCheckpoint { old_size, proof: plan.assemble(&hashes).ok_or_else(damaged)?, note: head.note.clone() })
+    }
+}
+
+fn parse_lines(body: &[u8]) -> Result<Vec<NoteSignature>, WitnessError> {
+    let text = str::from_utf8(body).map_err(|_| WitnessError::Form)?.strip_suffix('\n').ok_or(WitnessError::Form)?;
+    text.split('\n').map(|line| NoteSignature::parse(line).map_err(WitnessError::from)).collect()
+}
+
+fn parse_size(body: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(body).ok()?.strip_suffix('\n')?;
+    let size: u64 = text.parse().ok()?;
+    (size.to_string() == text).then_some(size)
+}
