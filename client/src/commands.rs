@@ -1,15 +1,17 @@
 //! What each command does: flags in, files and the log asked, a result out.
 
 mod authority;
+mod bundle;
 mod key;
 mod look;
 mod release;
+mod verify;
 
 use crate::cli::{Cli, Command, LogArgs, Output};
 use anyhow::{Context as _, anyhow};
 use clap::CommandFactory as _;
 use glarus::net::Log;
-use glarus::report::Table;
+use glarus::table::Table;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -30,6 +32,9 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Source(args) => release::source(args),
         Command::Build(args) => release::build(args),
         Command::Update(args) => release::update(args),
+        Command::Bundle(args) => bundle::run(args),
+        Command::Verify(args) => verify::verify(args),
+        Command::Install(args) => verify::install(args),
         Command::Policy(command) => look::policy(command),
         Command::Inspect(args) => look::inspect(&args),
         Command::Completions { shell } => {
@@ -38,7 +43,6 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Outcome> {
             write(&script);
             Ok(Outcome::Done)
         }
-        _ => Err(anyhow!("not built in yet")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::keys;
 use crate::proposal::Proposal;
-use crate::report::{Item, Table};
+use crate::table::{Item, Table};
 use spec::authority::{Authority, PublicKey, Role, RoleName};
 use spec::bundle::{
     BUNDLE_MEDIA_TYPE, Bundle, BundleError, MAX_BUNDLE_BYTES, MapProved, Proved, STATUS_MEDIA_TYPE, Status,

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Refused) => ExitCode::from(1),
         Err(error) => {
             // The messages quote what comes from outside; a terminal is not to obey it.
-            eprintln!("glarus: {}", glarus::report::clean(&format!("{error:#}")));
+            eprintln!("glarus: {}", glarus::table::clean(&format!("{error:#}")));
             let refused = matches!(error.downcast_ref(), Some(NetError::Refused(_)));
             ExitCode::from(if refused { 1 } else { 2 })
         }

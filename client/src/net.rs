@@ -160,13 +160,20 @@ impl Log {
         }
     }
 
-    /// Fetches what stands under a path of [`api`].
+    /// Fetches what stands under a path of [`api`]; while the log says that it has nothing to show yet, for up to `wait`.
     ///
     /// # Errors
     /// [`NetError`].
-    pub async fn get(&self, path: &str, max_bytes: usize) -> Result<Bytes, NetError> {
-        let reply = self.client.get(&format!("{}{path}", self.url), max_bytes).await?;
-        if reply.status == 200 { Ok(reply.body) } else { Err(problem(&reply)) }
+    pub async fn get(&self, path: &str, max_bytes: usize, wait: Duration) -> Result<Bytes, NetError> {
+        let mut pace = Pace::new(wait);
+        loop {
+            let reply = self.client.get(&format!("{}{path}", self.url), max_bytes).await?;
+            match reply.status {
+                200 => return Ok(reply.body),
+                503 if pace.rest().await => {}
+                _ => return Err(problem(&reply)),
+            }
+        }
     }
 }
 

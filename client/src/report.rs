@@ -1,220 +1,221 @@
-//! What a person reads and a machine reads, from one table.
+//! Verdicts as people and machines read them.
 //!
-//! ```
-//! use glarus::report::Table;
-//!
-//! let table = Table::new().row("index", 18_204).row("channel", "stable").row("witnesses", vec!["ch-1", "ch-3"]);
-//! assert_eq!(table.to_string(), "index      18,204\nchannel    stable\nwitnesses  ch-1\n           ch-3\n");
-//! assert_eq!(table.to_json(), r#"{"index":18204,"channel":"stable","witnesses":["ch-1","ch-3"]}"#);
-//! ```
+//! The words are ours and may change; the members of the JSON and the names of refusals do not.
 
+use crate::install::Judged;
+use crate::table::{Item, Table, and, clean, grouped};
 use crate::time;
-use serde::{Serialize, Serializer};
-use std::fmt;
+use crate::trust::TrustedProduct;
+use spec::record::Digest;
+use spec::verdict::{Installable, Part, Refusal, Todo, UsedSource, Warning, duration};
+use std::path::Path;
 
-/// The narrowest column of labels.
+/// Room for the labels.
 const LABEL_WIDTH: usize = 9;
 
-/// Rows of a label and an item each, in their order.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Table(Vec<(String, Item)>);
-
-/// What stands in a row.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Item {
-    /// Nothing: `-`, or `null`.
-    None,
-    /// A text; for people without control characters.
-    Text(String),
-    /// A number; for people in groups of three.
-    Number(u64),
-    /// Yes or no.
-    Flag(bool),
-    /// Unix seconds; for people as a date.
-    Time(u64),
-    /// Several items, one a line.
-    List(Vec<Item>),
-    /// A table in the table.
-    Table(Table),
-}
-
-impl From<&str> for Item {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<String> for Item {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<u64> for Item {
-    fn from(number: u64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<bool> for Item {
-    fn from(flag: bool) -> Self {
-        Self::Flag(flag)
-    }
-}
-
-impl From<Table> for Item {
-    fn from(table: Table) -> Self {
-        Self::Table(table)
-    }
-}
-
-impl<T: Into<Item>> From<Vec<T>> for Item {
-    fn from(items: Vec<T>) -> Self {
-        Self::List(items.into_iter().map(Into::into).collect())
-    }
-}
-
-impl<T: Into<Item>> From<Option<T>> for Item {
-    fn from(item: Option<T>) -> Self {
-        item.map_or(Self::None, Into::into)
-    }
-}
-
-impl Table {
-    /// A table without rows.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a row. A label is one word, for it is also a member's name.
-    #[must_use]
-    pub fn row(mut self, label: &str, item: impl Into<Item>) -> Self {
-        self.0.push((label.into(), item.into()));
-        self
-    }
-
-    /// Adds a row for text that has a form of its own: a digest, a key, a name.
-    #[must_use]
-    pub fn text(self, label: &str, text: impl fmt::Display) -> Self {
-        self.row(label, text.to_string())
-    }
-
-    /// Writes it for machines: one JSON object, without line end.
-    pub fn to_json(&self) -> String {
-        // Only a map with keys other than strings, or a failing writer, could make this fail.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// The lines for people.
-    pub fn lines(&self) -> Vec<String> {
-        let width = self.0.iter().map(|(label, _)| label.chars().count()).fold(LABEL_WIDTH, usize::max);
-        let mut lines = Vec::new();
-        for (label, item) in &self.0 {
-            if let Item::Table(table) = item {
-                lines.push(clean(label));
-                lines.extend(table.lines().into_iter().map(|line| format!("  {line}")));
-                continue;
-            }
-            for (at, line) in item.lines().into_iter().enumerate() {
-                let label = if at == 0 { clean(label) } else { String::new() };
-                lines.push(format!("{label:<width$}  {line}"));
-            }
+/// What a person reads of a verdict about a file.
+pub fn text(file: &Path, product: &TrustedProduct, judged: &Judged) -> String {
+    let (headline, mut rows) = match &judged.verdict {
+        Ok(installable) => {
+            let name = file.file_name().map_or("the file".into(), |name| name.to_string_lossy());
+            (format!("{name} may be installed"), installable_rows(product, installable))
         }
-        lines
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lines().iter().try_for_each(|line| writeln!(out, "{line}"))
-    }
-}
-
-impl Item {
-    fn lines(&self) -> Vec<String> {
-        match self {
-            Self::None => vec!["-".into()],
-            Self::Text(text) => vec![clean(text)],
-            Self::Number(number) => vec![grouped(*number)],
-            Self::Flag(flag) => vec![if *flag { "yes" } else { "no" }.into()],
-            Self::Time(seconds) => vec![time::utc(*seconds)],
-            Self::List(items) if items.is_empty() => vec!["none".into()],
-            Self::List(items) => items.iter().flat_map(Self::lines).collect(),
-            Self::Table(table) => table.lines(),
+        Err(refusal) => {
+            let mut rows = refusal.details();
+            rows.push(("to do", to_do(file, product, refusal)));
+            (format!("REFUSED {}: {refusal}", refusal.name()), rows)
         }
-    }
+    };
+    rows.extend(judged.evidence.iter().map(|path| ("evidence", path.display().to_string())));
+    lines(&headline, &rows)
 }
 
-impl Serialize for Table {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(label, item)| (label, item)))
-    }
-}
-
-impl Serialize for Item {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::None => serializer.serialize_none(),
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Number(number) | Self::Time(number) => serializer.serialize_u64(*number),
-            Self::Flag(flag) => serializer.serialize_bool(*flag),
-            Self::List(items) => serializer.collect_seq(items),
-            Self::Table(table) => table.serialize(serializer),
+/// What a machine reads of it: one JSON object.
+pub fn json(file: &Path, judged: &Judged) -> Table {
+    let table = Table::new().row("file", file.display().to_string());
+    let table = match &judged.verdict {
+        Ok(installable) => installable_members(table.row("verdict", "installable"), installable),
+        Err(refusal) => {
+            let table = table.row("verdict", "refused").row("name", refusal.name()).text("detail", refusal);
+            let details = refusal.details().into_iter();
+            let details = details.fold(Table::new(), |table, (label, text)| table.row(label, text));
+            table.row("todo", refusal.todo().name()).row("details", details)
         }
-    }
+    };
+    let evidence = judged.evidence.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+    if evidence.is_empty() { table } else { table.row("evidence", evidence) }
 }
 
-/// Writes a number in groups of three digits: `18,204`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
+/// A headline, and a label and a text a line.
+pub fn lines(headline: &str, rows: &[(&str, String)]) -> String {
+    let mut out = format!("{}\n", clean(headline));
+    for (label, text) in rows {
+        out.push_str(&format!("  {label:<LABEL_WIDTH$}  {}\n", clean(text)));
     }
     out
 }
 
-/// What a terminal may be shown of a text from outside: control characters and those that reorder text are replaced.
-pub fn clean(text: &str) -> String {
-    let reorders = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let shown = |c: char| if c.is_control() || reorders(c) { char::REPLACEMENT_CHARACTER } else { c };
-    text.chars().map(shown).collect()
+fn installable_rows(product: &TrustedProduct, one: &Installable) -> Vec<(&'static str, String)> {
+    let mut rows = vec![
+        ("what", what(one)),
+        ("logged", format!("{}, entry {}, by {}", one.origin, grouped(one.index), time::utc(one.logged_by))),
+        ("witnessed", witnessed(one)),
+        ("built", built(one)),
+        ("held", words("held", one.sources.iter().map(|source| source.held.as_slice()), product.trust.held)),
+        ("rebuilt", words("PASSED", one.builds.iter().map(|build| build.rebuilt.as_slice()), product.trust.rebuilds)),
+        ("withdrawn", format!("no, as of entry {}", grouped(one.state_index))),
+    ];
+    rows.extend(one.warnings.iter().map(|warning| ("warning", warning_words(warning))));
+    rows
 }
 
-/// Joins names as a sentence does: `ch-1, ch-3 and ch-4`.
-pub fn and(names: &[String]) -> String {
-    match names {
-        [] => "none".into(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+fn what(one: &Installable) -> String {
+    let target = if one.target.is_empty() { String::new() } else { format!(", target {}", one.target) };
+    let installed = match &one.installed {
+        None => "nothing installed".into(),
+        Some(installed) if installed.channel == one.channel => format!("installed: {}", grouped(installed.sequence)),
+        Some(installed) => format!("installed: {} of channel {}", grouped(installed.sequence), installed.channel),
+    };
+    let newest = match one.superseded_by() {
+        None => "the newest".into(),
+        Some(newest) => format!("the newest is {}", grouped(newest.sequence)),
+    };
+    let (product, version, channel) = (&one.product, &one.version, &one.channel);
+    let sequence = grouped(one.sequence);
+    format!("{product} {version}, channel {channel}{target}, sequence {sequence} ({installed}), {newest}")
+}
+
+fn witnessed(one: &Installable) -> String {
+    let names: Vec<String> = one.cosigned.iter().map(|(name, _)| name.to_string()).collect();
+    let (have, all) = (names.len(), names.len() + one.not_cosigned.len());
+    let (age, limit) = (ago(one.age_s), duration(one.max_age_s));
+    format!("{have} of {all}, {} needed: {}, {age} (limit {limit})", one.needed, and(&names))
+}
+
+/// The age of the newest quorum, which [`spec::verdict::ago`] tells of two times.
+fn ago(age_s: u64) -> String {
+    spec::verdict::ago(0, age_s)
+}
+
+fn built(one: &Installable) -> String {
+    let source = |source: &UsedSource| format!("{}, entry {}", short(&source.id), grouped(source.index));
+    let sources: Vec<String> = one.sources.iter().map(source).collect();
+    let inputs = match one.further_inputs {
+        0 => "no further inputs".into(),
+        1 => "1 further input not deposited".into(),
+        more => format!("{} further inputs not deposited", grouped(more)),
+    };
+    format!("from source {}; {inputs}", and(&sources))
+}
+
+/// The parties that said it of everything, of which as many are needed.
+fn words<'a>(what: &str, each: impl Iterator<Item = &'a [String]>, needed: u64) -> String {
+    let common =
+        each.map(<[String]>::to_vec).reduce(|all, one| all.into_iter().filter(|name| one.contains(name)).collect());
+    let said = if what == "held" { String::new() } else { format!("{what} ") };
+    match common.unwrap_or_default().as_slice() {
+        [] => format!("not proved ({needed} needed)"),
+        parties => format!("{said}by {} ({needed} needed)", and(parties)),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// An id, enough of it to find it again: `5f0c1e...91`.
+fn short(id: &Digest) -> String {
+    let hex = id.to_string();
+    format!("{}...{}", hex.get(..6).unwrap_or_default(), hex.get(62..).unwrap_or_default())
+}
 
-    #[test]
-    fn numbers_and_names() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (18_204, "18,204"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
+fn warning_words(warning: &Warning) -> String {
+    match warning {
+        Warning::Superseded { newest } => {
+            format!("sequence {} is newer, entry {}", grouped(newest.sequence), grouped(newest.index))
         }
-        let names = |count: usize| and(&["a", "b", "c"].map(String::from)[..count]);
-        assert_eq!([names(0), names(1), names(2), names(3)], ["none", "a", "a and b", "a, b and c"]);
+        Warning::FreshnessUnconfirmed { age_s } => format!("freshness unconfirmed for {}", duration(*age_s)),
+        Warning::StatusRemembered { size } => {
+            format!("the bundle's status, of a tree of {}, is older than one seen; that one was judged", grouped(*size))
+        }
+        Warning::GitCommitAlone { build } => {
+            format!("build {} names its source by git commit alone, which is SHA-1", short(build))
+        }
     }
+}
 
-    #[test]
-    fn a_terminal_is_not_commanded() {
-        let table = Table::new().row("a", "\u{1b}[2Jx\n\u{202e}y").row("t", Item::Time(0)).row("n", Item::None);
-        assert_eq!(
-            table.to_string(),
-            "a          \u{fffd}[2Jx\u{fffd}\u{fffd}y\nt          1970-01-01 at 00:00 UTC\nn          -\n"
-        );
-        assert_eq!(table.to_json(), "{\"a\":\"\\u001b[2Jx\\n\u{202e}y\",\"t\":0,\"n\":null}");
-        let nested = Table::new().row("in", Table::new().row("b", true)).row("of", vec![Table::new().row("c", 1)]);
-        assert_eq!(nested.to_string(), "in\n  b          yes\nof         c          1\n");
+/// What whoever was refused does next.
+fn to_do(file: &Path, product: &TrustedProduct, refusal: &Refusal) -> String {
+    let file = file.display();
+    let next = match (refusal.todo(), refusal) {
+        (_, Refusal::Withdrawn { .. } | Refusal::Superseded { .. } | Refusal::Rollback { .. }) => {
+            format!("fetch newer: the newest update of {}, in place of this one", product.trust.product)
+        }
+        (Todo::FetchNewer, _) if of_the_status(refusal) => format!("fetch newer: glarus bundle --refresh {file}"),
+        (Todo::FetchNewer, _) => format!("fetch newer: glarus bundle {file}"),
+        (Todo::Retry, _) => "try again later: what is missing may still come, from others".into(),
+        (Todo::FixConfig, Refusal::ClockBehind { .. }) => "set this machine's clock".into(),
+        (Todo::FixConfig, Refusal::UnknownRules { .. } | Refusal::EpochNotSupported { .. }) => {
+            "install a newer glarus".into()
+        }
+        (Todo::FixConfig, _) => "correct the trust, the policy or what was asked".into(),
+        (Todo::StopAndReport, _) => "stop, and report this to the vendor and to the supervisor".into(),
+    };
+    format!("{next}. Nothing was installed.")
+}
+
+/// Whether a newer status, in the same bundle, can help.
+fn of_the_status(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::NotSigned { part, .. } | Refusal::QuorumNotMet { part, .. } | Refusal::TreeTooSmall { part, .. } => {
+            *part == Part::Status
+        }
+        Refusal::StatusOlderThanBundle { .. }
+        | Refusal::StatusOlderThanSeen { .. }
+        | Refusal::StateNotLast { .. }
+        | Refusal::NotProved { .. }
+        | Refusal::Stale { .. }
+        | Refusal::AuthorityChain { .. } => true,
+        _ => false,
     }
+}
+
+fn installable_members(table: Table, one: &Installable) -> Table {
+    let cosigned = one.cosigned.iter();
+    let cosigned = cosigned.map(|(name, time)| Table::new().text("witness", name).row("time", Item::Time(*time)));
+    let builds = one.builds.iter().map(|build| {
+        let table = Table::new().text("id", build.id).row("index", build.index).row("builder", build.builder.as_str());
+        table.row("rebuilt", build.rebuilt.clone())
+    });
+    let sources = one.sources.iter().map(|source| {
+        let table = Table::new().text("id", source.id).row("index", source.index);
+        table.row("version", source.version.as_str()).row("held", source.held.clone())
+    });
+    let installed = one.installed.as_ref().map(|installed| {
+        let table = Table::new().row("channel", installed.channel.as_str());
+        table.row("sequence", installed.sequence).row("index", installed.index)
+    });
+    table
+        .row("name", one.file.as_str())
+        .text("sha256", one.sha256)
+        .text("product", &one.product)
+        .row("version", one.version.as_str())
+        .row("channel", one.channel.as_str())
+        .row("target", one.target.as_str())
+        .row("sequence", one.sequence)
+        .row("installed", installed)
+        .row("origin", one.origin.as_str())
+        .text("update", one.update)
+        .row("index", one.index)
+        .row("loggedBy", Item::Time(one.logged_by))
+        .row("cosigned", cosigned.collect::<Vec<_>>())
+        .row("notCosigned", one.not_cosigned.iter().map(ToString::to_string).collect::<Vec<_>>())
+        .row("needed", one.needed)
+        .row("time", Item::Time(one.time))
+        .row("ageS", one.age_s)
+        .row("maxAgeS", one.max_age_s)
+        .row("builds", builds.collect::<Vec<_>>())
+        .row("sources", sources.collect::<Vec<_>>())
+        .row("furtherInputs", one.further_inputs)
+        .row("namespace", one.namespace.as_str())
+        .text("authority", one.authority)
+        .row("stateIndex", one.state_index)
+        .row("stateTime", Item::Time(one.state_time))
+        .row("warnings", one.warnings.iter().map(warning_words).collect::<Vec<_>>())
 }

@@ -5,7 +5,6 @@
 //!
 //! let at = time::parse("2026-11-21T09:12:00Z").unwrap();
 //! assert_eq!(time::utc(at), "2026-11-21 at 09:12 UTC");
-//! assert_eq!((time::span(240), time::span(9 * 86_400)), ("4 minutes".into(), "9 days".into()));
 //! ```
 
 const DAY_S: u64 = 86_400;
@@ -20,17 +19,6 @@ pub fn utc(seconds: u64) -> String {
     let (year, month, day) = date(seconds / DAY_S);
     let minutes = seconds % DAY_S / 60;
     format!("{year:04}-{month:02}-{day:02} at {:02}:{:02} UTC", minutes / 60, minutes % 60)
-}
-
-/// Writes a length of time in its largest unit, rounded down: `4 minutes`, `24 hours`, `9 days`.
-pub fn span(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..120 => (seconds, "second"),
-        120..7_200 => (seconds / 60, "minute"),
-        7_200..172_800 => (seconds / 3_600, "hour"),
-        _ => (seconds / DAY_S, "day"),
-    };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Reads Unix seconds, `2026-11-21` or `2026-11-21T09:12:00Z`; `None` if it is anything else.
@@ -123,7 +111,5 @@ mod tests {
         {
             assert_eq!(parse(bad), None, "{bad:?}");
         }
-        assert_eq!((span(1), span(119), span(120)), ("1 second".into(), "119 seconds".into(), "2 minutes".into()));
-        assert_eq!((span(86_400), span(172_800)), ("24 hours".into(), "2 days".into()));
     }
 }

@@ -4,7 +4,7 @@ use super::{Outcome, block_on, given, say};
 use crate::cli::{AuthorityCommand, LogArgs, Output, ProposeArgs};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use glarus::proposal::{Proposal, ProposedRole, role};
-use glarus::report::Table;
+use glarus::table::Table;
 use glarus::{files, keys, release};
 use spec::authority::{Authority, Namespace, RoleName};
 use spec::record::{Digest, MAX_SUBMISSION_BYTES, Record};

@@ -3,7 +3,7 @@
 use super::{Outcome, say};
 use crate::cli::KeyCommand;
 use glarus::keys::{self, KeyFileError, KeyFormError, SecretKey};
-use glarus::report::Table;
+use glarus::table::Table;
 use spec::authority::PublicKey;
 use std::path::Path;
 

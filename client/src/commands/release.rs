@@ -1,11 +1,12 @@
 //! `glarus source`, `glarus build` and `glarus update`.
 
+use super::bundle::{self, Track};
 use super::{Outcome, block_on, given, say};
 use crate::cli::{BuildArgs, ReleaseArgs, SourceArgs, UpdateArgs};
 use anyhow::Context as _;
 use glarus::net::Logged;
 use glarus::release::{self, Builds, Kept, Release};
-use glarus::report::Table;
+use glarus::table::Table;
 use glarus::{files, keys};
 use spec::record::{Build, Kind, Predicate, Product, Source, Statement, Subject, Update};
 use std::path::{Path, PathBuf};
@@ -34,22 +35,40 @@ pub(crate) fn build(args: BuildArgs) -> anyhow::Result<Outcome> {
 }
 
 pub(crate) fn update(args: UpdateArgs) -> anyhow::Result<Outcome> {
-    let log = given(args.origin, "--origin", "GLARUS_ORIGIN")?;
+    let log = given(args.origin.clone(), "--origin", "GLARUS_ORIGIN")?;
     let (subjects, builds) = (subjects(&args.files)?, Builds::read(&args.builds)?);
     builds.expect(&subjects)?;
     let predicate = Predicate::Update(Update {
         log,
         product: product(&args.product)?,
-        version: args.version,
+        version: args.version.clone(),
         channel: args.channel.clone(),
         target: args.target.clone(),
         sequence: args.sequence,
         builds: builds.ids,
     });
     let statement = Statement { subjects, predicate };
-    let (table, _) = send(first(&args.files), &statement, &args.release)?;
+    let (mut table, logged) = send(first(&args.files), &statement, &args.release)?;
+    if logged {
+        table = table.row("bundles", bundles(&args, &statement.subjects)?);
+    }
     say(args.release.output, &table);
     Ok(Outcome::Done)
+}
+
+/// Fetches what ships with each file.
+fn bundles(args: &UpdateArgs, subjects: &[Subject]) -> anyhow::Result<Vec<String>> {
+    let (log, wait) = (args.release.log.open()?, args.release.log.wait());
+    let track = Track { product: Some(&args.product), channel: Some(&args.channel), target: Some(&args.target) };
+    let mut written = Vec::new();
+    for (file, subject) in args.files.iter().zip(subjects) {
+        let path = release::bundle_path(file);
+        bundle::fetch(&log, &subject.sha256, &track, &path, wait).with_context(|| {
+            format!("the update is logged, but not its bundle fetched: glarus bundle {}", file.display())
+        })?;
+        written.push(path.display().to_string());
+    }
+    Ok(written)
 }
 
 fn product(purl: &str) -> anyhow::Result<Product> {
