@@ -105,7 +105,8 @@ impl World {
     /// If it does not start.
     pub fn start_log(&mut self) -> anyhow::Result<()> {
         let out = File::options().create(true).append(true).open(self.dir.path().join("log.txt"))?;
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&self.log_dir())];
+        let dir = self.log_dir();
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&dir)];
         self.log = Some(Server::start("glarus-log", &arguments, out)?);
         Ok(())
     }
