@@ -113,7 +113,8 @@ async fn nothing_acknowledged_is_lost() -> anyhow::Result<()> {
         let load = Arc::new(Load { left, enough: Notify::new() });
         let watcher = tokio::spawn(watch_checkpoints(world.url("/checkpoint")));
         let url = world.url(&format!("{}?wait={}", api::RECORDS, ["cosigned", "integrated"][kill % 2]));
-        let run = |submitter: Submitter| tokio::spawn(submitter.run(Arc::clone(&vendor), url.clone(), Arc::clone(&load)));
+        let run =
+            |submitter: Submitter| tokio::spawn(submitter.run(Arc::clone(&vendor), url.clone(), Arc::clone(&load)));
         let running: Vec<_> = submitters.drain(..).map(run).collect();
         load.enough.notified().await;
         world.log.take().map_or(Ok(()), |log| log.kill())?;
@@ -147,7 +148,10 @@ async fn check(
         let other = given.insert(index, *id).filter(|other| other != id);
         ensure!(other.is_none(), "index {index} was given to {id} and to {other:?}");
         if let Some(TreeHead { size, root }) = submitted.head {
-            ensure!(root_at(size).root == root && index < size, "the head acknowledged for {index} is not one of this log");
+            ensure!(
+                root_at(size).root == root && index < size,
+                "the head acknowledged for {index} is not one of this log"
+            );
         }
     }
     for note in published {

@@ -23,7 +23,11 @@ pub fn program(name: &str) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// If it cannot be started.
 pub fn run(name: &str, arguments: &[impl AsRef<OsStr>]) -> anyhow::Result<Output> {
-    Command::new(program(name)?).args(arguments).stdin(Stdio::null()).output().with_context(|| format!("starting {name}"))
+    Command::new(program(name)?)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("starting {name}"))
 }
 
 /// Runs a program that must exit 0, and returns what it printed.

@@ -89,6 +89,12 @@ impl Vendor {
         sign(&self.authority_of(&self.namespace, self.keys.clone()), &self.root)
     }
 
+    /// Epoch 0 of the vendor's namespace once more, by other keys.
+    pub fn authority_again(&self) -> Signed {
+        let roles = [(RoleName::Authority, Key::from_seed(77))].into();
+        sign(&self.authority_of(&self.namespace, roles), &self.root)
+    }
+
     /// A source of one product.
     pub fn source(&self, product: &str, archive: &[u8]) -> Signed {
         let products = vec![self.product(product)];

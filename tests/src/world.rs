@@ -65,10 +65,12 @@ impl World {
         let genesis = dir.path().join("genesis.json");
         std::fs::write(&genesis, vendor.genesis().envelope)?;
         let log_dir = dir.path().join("log");
-        let arguments = ["init", "--json", "--origin", &vendor.origin, "--dir", text(&log_dir), "--genesis", text(&genesis)];
+        let arguments =
+            ["init", "--json", "--origin", &vendor.origin, "--dir", text(&log_dir), "--genesis", text(&genesis)];
         let made: serde_json::Value = serde_json::from_str(&run_ok("glarus-log", &arguments)?)?;
         let log_key: Vkey = made["vkey"].as_str().context("the log's vkey")?.parse()?;
-        let witnesses = (1..=count).map(|number| witness(dir.path(), number, &log_key)).collect::<Result<Vec<_>, _>>()?;
+        let witnesses =
+            (1..=count).map(|number| witness(dir.path(), number, &log_key)).collect::<Result<Vec<_>, _>>()?;
         let world = Self { dir, vendor, log_key, witnesses, log: None, client: Client::new() };
         std::fs::write(log_dir.join("policy"), world.policy_text(needed))?;
         Ok(world)
@@ -105,7 +107,8 @@ impl World {
     /// If it does not start.
     pub fn start_log(&mut self) -> anyhow::Result<()> {
         let out = File::options().create(true).append(true).open(self.dir.path().join("log.txt"))?;
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&self.log_dir())];
+        let dir = self.log_dir();
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&dir)];
         self.log = Some(Server::start("glarus-log", &arguments, out)?);
         Ok(())
     }

@@ -276,7 +276,8 @@ mod tests {
         check(&["x".into()], None, "vkey \"x\": a key is written");
         for other in [skey(ORIGIN, KeyKind::CosignatureEd25519), skey("example.com/other", KeyKind::Ed25519)] {
             let other = other.vkey().to_string();
-            check(&[other.clone()], None, &format!("{other} cannot sign for log"));
+            let expect = format!("{other} cannot sign for log");
+            check(&[other], None, &expect);
         }
         check(&[vkey()], Some("x"), "the start head is not a note: ");
         check(&[vkey()], Some("x\n\n— n AAAAAAE=\n"), "the start head is not a checkpoint of this log: ");

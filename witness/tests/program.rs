@@ -46,7 +46,10 @@ impl Folder {
 
 /// Starts `serve` on a free port; the URL is from its first line.
 fn serve(dir: &str) -> (Child, BufReader<ChildStdout>, String) {
-    let mut command = program(&["serve", "--dir", dir, "--listen", "127.0.0.1:0"]);
+    started(program(&["serve", "--dir", dir, "--listen", "127.0.0.1:0"]))
+}
+
+fn started(mut command: Command) -> (Child, BufReader<ChildStdout>, String) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -145,6 +148,41 @@ async fn a_crash_forgets_nothing_that_was_answered() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_write_that_fails_stops_the_witness() {
+    let folder = Folder::new();
+    let log = Log::new("example.com/log", 2_000);
+    let vkey = log.skey.vkey().to_string();
+    let add = ["add-log", "--dir", folder.dir(), "--origin", "example.com/log", "--vkey", &vkey];
+    assert_eq!(run(&add).0, Some(0));
+    // No file may grow beyond 64 KiB: the database's write-ahead log meets that soon, as it would meet a full disk.
+    let mut limited = Command::new("bash");
+    let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" serve --dir \"$1\" --listen 127.0.0.1:0";
+    limited.args(["-c", script, env!("CARGO_BIN_EXE_glarus-witness"), folder.dir()]);
+    let (child, _lines, url) = started(limited);
+    let client = Client::new();
+    let mut latest = 0;
+    let fault = loop {
+        match ask(&client, &url, &log.request(latest, latest + 1)).await {
+            (200, _) => latest += 1,
+            other => break other,
+        }
+    };
+    let detail = "the database takes no more writes; this witness stops";
+    assert!(latest > 0 && fault.0 == 503 && fault.1.contains(detail), "{latest} {fault:?}");
+    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert!(status.code() == Some(1) && stderr.contains("found out at the next start: "), "{status} {stderr}");
+    assert!(!stderr.contains("PRIVATE"));
+
+    // The write that failed may have been made. What was answered was made.
+    let (child, _lines, url) = serve(folder.dir());
+    let (status, body) = ask(&Client::new(), &url, &log.request(0, 1)).await;
+    assert_eq!(status, 409);
+    assert!([format!("{latest}\n"), format!("{}\n", latest + 1)].contains(&body), "{latest} {body}");
+    assert_eq!(stop(child, Signal::TERM), Some(0));
 }
 
 #[test]
