@@ -153,7 +153,10 @@ impl Stage {
         std::fs::write(log_dir.join("policy"), self.policy(true))?;
         let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&log_dir)];
         let server = Server::start("glarus-log", &serve, File::create(self.path("log.txt"))?)?;
-        self.done(&format!("log {ORIGIN} at {}, which publishes nothing that three of them have not cosigned", server.url));
+        self.done(&format!(
+            "log {ORIGIN} at {}, which publishes nothing that three of them have not cosigned",
+            server.url
+        ));
         self.log = Some(server);
         Ok(())
     }
