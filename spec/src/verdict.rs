@@ -11,13 +11,14 @@
 //!
 //! let bundle = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/verdict/shield-7.2.0.pkg.glarus"));
 //! let policy = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/verdict/policy"));
+//! let authority = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/verdict/authority"));
 //!
 //! let product = Product::parse("pkg:generic/acme/shield")?;
 //! let trust = Trust {
 //!     product: product.clone(),
 //!     origin: "log.acme.example/updates".into(),
 //!     policy: Policy::parse(policy)?,
-//!     authority: Digest::parse("AUTHORITY").ok_or("no id")?,
+//!     authority: Digest::parse(authority.trim_end()).ok_or("no id")?,
 //!     max_age_s: 24 * 3600,
 //!     stale: Stale::Refuse,
 //!     latest: Latest::Require,
@@ -85,9 +86,9 @@
 //! - **Following dependencies.** A dependency of a build leads to each source of the bundle that has an archive with its
 //!   SHA-256, to each build that has an artifact with it, and, where authority and trust both allow it, to each source that has
 //!   its `gitCommit`; always to lower indices, so never in a circle. The bundle decides which are followed: all that it
-//!   has the records of. Each build in it must be reached from those that the update names, and must lead on to a source; each
-//!   source must be reached; every source reached lists the product. From a build that the update names, over any build, to a
-//!   source are at most 8 steps, the shortest ways taken. Dependencies that meet no record of the bundle are counted and shown.
+//!   has the records of. Each build in it must be reached from those that the update names, and must lead on to a source in at
+//!   most 8 steps, the shortest way taken, as in admission; each source must be reached; every source reached lists the
+//!   product. Dependencies that meet no record of the bundle are counted and shown.
 //!   Surplus records are refused, since whoever reads the verdict takes what is listed for what was used.
 //! - **Words of parties** cannot be proved yet, since neither rebuilds nor reviews are logged: a trust that demands some is
 //!   refused in steps 16 and 17, for none counts. A FAILED of a counted party in the state stops the file even so.
@@ -386,15 +387,18 @@ impl Installable {
 ///
 /// Shapes: sorted, each once.
 pub fn map_keys(
-    product: &str,
+    product: &Product,
     namespace: &str,
     channel: &str,
     update: &Digest,
     builds: &[Digest],
     sources: &[Digest],
 ) -> Vec<String> {
-    let mut keys =
-        Vec::from([state::authority_key(namespace), state::channel_key(product, channel), state::update_key(update)]);
+    let mut keys = Vec::from([
+        state::authority_key(namespace),
+        state::channel_key(product.as_str(), channel),
+        state::update_key(update),
+    ]);
     keys.extend(builds.iter().map(state::build_key));
     keys.extend(sources.iter().map(state::source_key));
     keys.sort_unstable();
@@ -449,8 +453,7 @@ impl Case<'_> {
         heads::agree(&logged, &own, &seen)?;
         let builds: Vec<_> = released.builds.iter().map(|item| item.id).collect();
         let sources: Vec<_> = released.sources.iter().map(|item| item.id).collect();
-        let product = ask.product.as_str();
-        let keys = map_keys(product, &namespace, &ask.channel, &released.update.id, &builds, &sources);
+        let keys = map_keys(&ask.product, &namespace, &ask.channel, &released.update.id, &builds, &sources);
         let in_force = self.in_force(&bundle.status, own, &keys)?;
         // Step 8.
         let age = self.age(&in_force.opened)?;

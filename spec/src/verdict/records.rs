@@ -11,9 +11,9 @@ use crate::record::{
     pae,
 };
 use crate::state::{self, AuthorityValue};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString as _};
-use alloc::{boxed::Box, vec, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
 /// A record of a kind, and where it stands.
 pub(super) struct Item<'a, T> {
@@ -218,7 +218,8 @@ impl Released<'_> {
         let at: BTreeMap<&Digest, usize> = self.builds.iter().enumerate().map(|(at, item)| (&item.id, at)).collect();
         let find = |id: &Digest| at.get(id).copied().ok_or(Refusal::BuildMissing { id: *id });
         let named = self.update.says.builds.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-        let made = |at: &usize| self.builds.get(*at).is_some_and(|item| item.has(sha256));
+        let has = |item: &Item<'_, Build>| item.subjects.iter().any(|subject| subject.sha256 == *sha256);
+        let made = |at: &usize| self.builds.get(*at).is_some_and(has);
         if named.iter().any(made) { Ok(named) } else { Err(Refusal::NotBuilt { sha256: *sha256, builds: named.len() }) }
     }
 
@@ -226,70 +227,56 @@ impl Released<'_> {
     pub(super) fn follow(&self, named: &[usize], by_commit: bool) -> Result<Followed, Refusal> {
         let product = &self.update.says.product;
         let edges = self.edges(by_commit);
-        let steps = steps(&edges);
-        let depths = depths(&edges, named);
+        let (steps, builds) = (steps(&edges), reached(&edges, named));
         let mut followed = Followed { further_inputs: 0, by_commit: Vec::new() };
-        let mut reached = BTreeSet::new();
-        for (((item, edges), steps), depth) in self.builds.iter().zip(&edges).zip(&steps).zip(&depths) {
-            let depth = depth.ok_or_else(|| item.surplus(Part::Bundle))?;
+        let mut sources = BTreeSet::new();
+        for (at, ((item, edges), steps)) in self.builds.iter().zip(&edges).zip(&steps).enumerate() {
+            if !builds.contains(&at) {
+                return Err(item.surplus(Part::Bundle));
+            }
             for at in &edges.sources {
                 let Some(source) = self.sources.get(*at) else { continue };
                 if !source.says.products.contains(product) {
                     return Err(Refusal::OtherProduct { source_id: source.id, product: product.clone() });
                 }
-                reached.insert(*at);
+                sources.insert(*at);
             }
-            let steps = steps.ok_or(Refusal::NoSource { build: item.id })?;
-            let (have, max) = (depth.saturating_add(steps), u64::from(MAX_STEPS));
+            let (have, max) = (steps.ok_or(Refusal::NoSource { build: item.id })?, u64::from(MAX_STEPS));
             if have > max {
                 return Err(Refusal::TooManySteps { build: item.id, have, max });
             }
             followed.further_inputs = followed.further_inputs.saturating_add(edges.unmatched);
             followed.by_commit.extend(edges.by_commit.then_some(item.id));
         }
-        match (0..).zip(&self.sources).find(|(at, _)| !reached.contains(at)) {
+        match self.sources.iter().enumerate().find(|(at, _)| !sources.contains(at)) {
             Some((_, source)) => Err(source.surplus(Part::Bundle)),
             None => Ok(followed),
         }
     }
 
-    /// Where the dependencies of each build lead, within the bundle and to lower indices only.
+    /// Where the dependencies of each build lead.
     fn edges(&self, by_commit: bool) -> Vec<Edges> {
-        let archives = by_digest(&self.sources);
-        let artifacts = by_digest(&self.builds);
-        let mut commits: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (at, subject) in (0..).zip(&self.sources).flat_map(|(at, item)| item.subjects.iter().map(move |s| (at, s)))
-        {
-            for (_, commit) in subject.digests.iter().filter(|(name, _)| by_commit && name == "gitCommit") {
-                commits.entry(commit).or_default().push(at);
-            }
-        }
-        let lower = |at: &usize, below: u64, sources: bool| {
-            let index = if sources { self.sources.get(*at).map(index) } else { self.builds.get(*at).map(index) };
-            index.is_some_and(|index| index < below)
+        let sha256s = |subjects: &[Subject]| subjects.iter().map(|subject| subject.sha256).collect::<Vec<_>>();
+        let commits = |subjects: &[Subject]| {
+            let all = subjects.iter().flat_map(|subject| &subject.digests);
+            let named = all.filter(|(name, _)| by_commit && name == "gitCommit");
+            named.map(|(_, commit)| commit.clone()).collect::<Vec<_>>()
         };
-        let none = Vec::new();
+        let (archives, commits) = (places(&self.sources, sha256s), places(&self.sources, commits));
+        let artifacts = places(&self.builds, sha256s);
         let edges_of = |item: &Item<'_, Build>| {
-            let mut edges = Edges::default();
-            let below = item.proved.index;
-            // Equal dependencies lead to the same places: each is looked up once.
-            let mut seen: BTreeMap<(Option<Digest>, Option<&str>), bool> = BTreeMap::new();
+            let (below, mut edges) = (item.proved.index, Edges::default());
             for Dependency { sha256, git_commit, .. } in &item.says.dependencies {
-                let met = seen.entry((*sha256, git_commit.as_deref())).or_insert_with(|| {
-                    let hashed = |by: &BTreeMap<Digest, Vec<usize>>, sources| {
-                        let found = sha256.and_then(|sha256| by.get(&sha256)).unwrap_or(&none).iter();
-                        found.copied().filter(|at| lower(at, below, sources)).collect::<Vec<_>>()
-                    };
-                    let (sources, builds) = (hashed(&archives, true), hashed(&artifacts, false));
-                    let committed = git_commit.as_deref().and_then(|commit| commits.get(commit)).unwrap_or(&none);
-                    let committed: Vec<_> = committed.iter().copied().filter(|at| lower(at, below, true)).collect();
-                    edges.by_commit |= sources.is_empty() && builds.is_empty() && !committed.is_empty();
-                    let met = !(sources.is_empty() && builds.is_empty() && committed.is_empty());
-                    edges.sources.extend(sources.into_iter().chain(committed));
-                    edges.builds.extend(builds);
-                    met
-                });
-                edges.unmatched = edges.unmatched.saturating_add(u64::from(!*met));
+                let sources = sha256.map(|sha256| archives.lower(&sha256, below)).unwrap_or_default();
+                let builds = sha256.map(|sha256| artifacts.lower(&sha256, below)).unwrap_or_default();
+                let committed = git_commit.as_ref().map(|commit| commits.lower(commit, below)).unwrap_or_default();
+                match (sources.is_empty() && builds.is_empty(), committed.is_empty()) {
+                    (true, true) => edges.unmatched = edges.unmatched.saturating_add(1),
+                    (true, false) => edges.by_commit = true,
+                    (false, _) => {}
+                }
+                edges.sources.extend(sources.into_iter().chain(committed));
+                edges.builds.extend(builds);
             }
             edges
         };
@@ -297,25 +284,25 @@ impl Released<'_> {
     }
 }
 
-fn index<T>(item: &Item<'_, T>) -> u64 {
-    item.proved.index
-}
+/// Which items have a digest: the index of each in the log, and where it stands in its list.
+struct Places<K>(BTreeMap<K, Vec<(u64, usize)>>);
 
-impl<T> Item<'_, T> {
-    fn has(&self, sha256: &Digest) -> bool {
-        self.subjects.iter().any(|subject| subject.sha256 == *sha256)
+impl<K: Ord> Places<K> {
+    /// Where those stand that are below an index.
+    fn lower(&self, digest: &K, below: u64) -> Vec<usize> {
+        let all = self.0.get(digest).into_iter().flatten();
+        all.filter(|(index, _)| *index < below).map(|(_, at)| *at).collect()
     }
 }
 
-/// Which items have a subject with a digest.
-fn by_digest<T>(items: &[Item<'_, T>]) -> BTreeMap<Digest, Vec<usize>> {
-    let mut found: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
+fn places<T, K: Ord>(items: &[Item<'_, T>], digests: impl Fn(&[Subject]) -> Vec<K>) -> Places<K> {
+    let mut found: BTreeMap<K, Vec<(u64, usize)>> = BTreeMap::new();
     for (at, item) in items.iter().enumerate() {
-        for sha256 in item.subjects.iter().map(|subject| subject.sha256).collect::<BTreeSet<_>>() {
-            found.entry(sha256).or_default().push(at);
+        for digest in digests(&item.subjects) {
+            found.entry(digest).or_default().push((item.proved.index, at));
         }
     }
-    found
+    Places(found)
 }
 
 /// Where the dependencies of a build lead.
@@ -348,15 +335,14 @@ fn steps(edges: &[Edges]) -> Vec<Option<u64>> {
     steps
 }
 
-/// The fewest steps to each build from those named; `None` if it is not reached.
-fn depths(edges: &[Edges], named: &[usize]) -> Vec<Option<u64>> {
-    let mut depths = vec![None; edges.len()];
-    let mut queue: VecDeque<(usize, u64)> = named.iter().map(|at| (*at, 0)).collect();
-    while let Some((at, depth)) = queue.pop_front() {
-        let Some(slot @ None) = depths.get_mut(at) else { continue };
-        *slot = Some(depth);
-        let below = edges.get(at).map(|edges| &edges.builds).into_iter().flatten();
-        queue.extend(below.map(|at| (*at, depth.saturating_add(1))));
+/// Which builds are reached from those named.
+fn reached(edges: &[Edges], named: &[usize]) -> BTreeSet<usize> {
+    let mut reached = BTreeSet::new();
+    let mut next = named.to_vec();
+    while let Some(at) = next.pop() {
+        if reached.insert(at) {
+            next.extend(edges.get(at).map(|edges| &edges.builds).into_iter().flatten());
+        }
     }
-    depths
+    reached
 }

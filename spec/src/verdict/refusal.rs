@@ -442,11 +442,11 @@ pub enum Refusal {
         build: Digest,
     },
     /// Step 15.
-    #[error("the way over the build {build} to a source has {have} steps, at most {max} are followed")]
+    #[error("the build {build} is {have} steps from a source, at most {max} are followed")]
     TooManySteps {
         /// The build.
         build: Digest,
-        /// Steps from a build that the update names.
+        /// The fewest steps.
         have: u64,
         /// [`crate::admission::MAX_STEPS`].
         max: u64,
