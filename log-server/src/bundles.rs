@@ -232,7 +232,7 @@ impl<'a> Maker<'a> {
         let head = self.published.checkpoint.head;
         let (product, channel) = (&lineage.update.product, &lineage.update.channel);
         let (builds, sources) = (lineage.ids(Kind::Build), lineage.ids(Kind::Source));
-        let mut keys = verdict::map_keys(product.as_str(), &lineage.namespace, channel, &lineage.id, &builds, &sources);
+        let mut keys = verdict::map_keys(product, &lineage.namespace, channel, &lineage.id, &builds, &sources);
         keys.sort();
         let map = keys.into_iter().map(|key| self.map_proved(key)).collect::<Result<_, _>>()?;
         Ok(Status {

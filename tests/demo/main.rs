@@ -11,13 +11,24 @@ use anyhow::{Context as _, ensure};
 use source::Release;
 use stage::Stage;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 const ORIGIN: &str = "log.glarus.example/demo";
 const NAMESPACE: &str = "pkg:generic/glarus/";
 const PRODUCT: &str = "pkg:generic/glarus/client";
 const DAY_S: u64 = 86_400;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match play() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nthe demonstration failed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn play() -> anyhow::Result<()> {
     let mut stage = Stage::new(Path::new("target/demo"))?;
     stage.heading("The source is this repository, the product is built from its archive");
     let release = source::make(&stage)?;
