@@ -64,7 +64,7 @@ impl Submitter {
         loop {
             let Signed { envelope, id } = self.record(&vendor);
             let Ok(reply) = client.post(&url, "application/json", envelope.into(), 1 << 20).await else { return self };
-            assert!(matches!(reply.status, 200 | 201 | 202), "{}: {:?}", reply.status, reply.body);
+            assert!(matches!(reply.status, 200..=202), "{}: {:?}", reply.status, reply.body);
             let submitted = Submitted::parse(&reply.body).unwrap();
             self.acknowledged.push((id, submitted));
             self.step += 1;

@@ -232,7 +232,7 @@ impl<'a> Maker<'a> {
         let head = self.published.checkpoint.head;
         let (product, channel) = (&lineage.update.product, &lineage.update.channel);
         let (builds, sources) = (lineage.ids(Kind::Build), lineage.ids(Kind::Source));
-        let mut keys = verdict::map_keys(product.as_str(), &lineage.namespace, channel, &lineage.id, &builds, &sources);
+        let mut keys = verdict::map_keys(product, &lineage.namespace, channel, &lineage.id, &builds, &sources);
         keys.sort();
         let map = keys.into_iter().map(|key| self.map_proved(key)).collect::<Result<_, _>>()?;
         Ok(Status {
@@ -250,7 +250,7 @@ impl<'a> Maker<'a> {
         self.view().answer(vec![Look::state(&key)], &mut rows)?;
         let value = rows.get(Family::State, key.as_bytes()).and_then(|value| str::from_utf8(value).ok());
         let value = value.and_then(|text| state::AuthorityValue::parse(text).ok());
-        Ok(value.ok_or_else(|| StoreError::Damaged(key))?.index)
+        Ok(value.ok_or(StoreError::Damaged(key))?.index)
     }
 
     fn map_proved(&self, key: String) -> Result<MapProved, BundleFault> {

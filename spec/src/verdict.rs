@@ -11,13 +11,14 @@
 //!
 //! let bundle = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/verdict/shield-7.2.0.pkg.glarus"));
 //! let policy = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/verdict/policy"));
+//! let authority = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/verdict/authority"));
 //!
 //! let product = Product::parse("pkg:generic/acme/shield")?;
 //! let trust = Trust {
 //!     product: product.clone(),
 //!     origin: "log.acme.example/updates".into(),
 //!     policy: Policy::parse(policy)?,
-//!     authority: Digest::parse("AUTHORITY").ok_or("no id")?,
+//!     authority: Digest::parse(authority.trim_end()).ok_or("no id")?,
 //!     max_age_s: 24 * 3600,
 //!     stale: Stale::Refuse,
 //!     latest: Latest::Require,

@@ -11,13 +11,24 @@ use anyhow::{Context as _, ensure};
 use source::Release;
 use stage::Stage;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 const ORIGIN: &str = "log.glarus.example/demo";
 const NAMESPACE: &str = "pkg:generic/glarus/";
 const PRODUCT: &str = "pkg:generic/glarus/client";
 const DAY_S: u64 = 86_400;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match play() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nthe demonstration failed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn play() -> anyhow::Result<()> {
     let mut stage = Stage::new(Path::new("target/demo"))?;
     stage.heading("The source is this repository, the product is built from its archive");
     let release = source::make(&stage)?;
@@ -59,14 +70,26 @@ fn keys_and_genesis(stage: &Stage) -> anyhow::Result<PathBuf> {
     }
     stage.done("five record keys, PKCS#8, each readable by its owner alone: keys/");
     let root = "root=1:keys/root.pub";
-    stage.glarus(&["authority", "propose", "--log", ORIGIN, "--namespace", "*", "--role", root, "--out", "genesis.json"])?;
+    stage.glarus(&[
+        "authority",
+        "propose",
+        "--log",
+        ORIGIN,
+        "--namespace",
+        "*",
+        "--role",
+        root,
+        "--out",
+        "genesis.json",
+    ])?;
     stage.glarus(&["authority", "sign", "genesis.json", "--key", "keys/root"])?;
     stage.done("the log's genesis record, signed by its root: genesis.json");
     Ok(stage.path("genesis.json"))
 }
 
 fn namespace(stage: &Stage, genesis: &Path) -> anyhow::Result<String> {
-    let mut arguments = vec!["authority", "propose", "--log", ORIGIN, "--namespace", NAMESPACE, "--out", "namespace.json"];
+    let mut arguments =
+        vec!["authority", "propose", "--log", ORIGIN, "--namespace", NAMESPACE, "--out", "namespace.json"];
     for role in ["authority", "source", "build", "update"] {
         arguments.push("--role");
         arguments.push(match role {
@@ -87,7 +110,8 @@ fn namespace(stage: &Stage, genesis: &Path) -> anyhow::Result<String> {
 
 /// Logs the source, the build and two updates, and shows on the way what the log itself refuses.
 fn release_both(stage: &Stage, release: &Release) -> anyhow::Result<()> {
-    let [archive, plain, stripped] = [&release.archive, &release.plain, &release.stripped].map(|path| stage::text(path));
+    let [archive, plain, stripped] =
+        [&release.archive, &release.plain, &release.stripped].map(|path| stage::text(path));
     let source = ["source", "--json", "--product", PRODUCT, "--version", &release.version, "--key", "keys/source"];
     let logged = stage.glarus_json(&[&source[..], &["--git-commit", &release.commit, archive]].concat())?;
     stage.done(&format!("source  {} is entry {}", short(archive), logged["index"]));
@@ -101,11 +125,19 @@ fn release_both(stage: &Stage, release: &Release) -> anyhow::Result<()> {
     let refused = stage.copy(&release.stripped, "refused")?;
     let (refused, nowhere) = (stage::text(&refused), "0".repeat(64));
     let unlogged = ["--build", &nowhere, "--key", "keys/update", refused];
-    stage.refused("an update that names a build that was never logged", "build-not-logged", &update_of(release, "2", &unlogged))?;
+    stage.refused(
+        "an update that names a build that was never logged",
+        "build-not-logged",
+        &update_of(release, "2", &unlogged),
+    )?;
     std::fs::remove_file(format!("{refused}.update.json"))?;
     let build = format!("{plain}.build.json");
     let without_role = ["--build", &build, "--key", "keys/build", refused];
-    stage.refused("an update signed by a key without the role", "threshold-not-met", &update_of(release, "2", &without_role))?;
+    stage.refused(
+        "an update signed by a key without the role",
+        "threshold-not-met",
+        &update_of(release, "2", &without_role),
+    )?;
 
     update(stage, release, "2", &["--build", &build, "--key", "keys/update", stripped])?;
     stage.glarus(&["bundle", "--refresh", plain])?;
@@ -166,7 +198,9 @@ fn refusals(stage: &Stage, release: &Release, client: &Client) -> anyhow::Result
     let at = |time: u64| time.to_string();
     let verify = |file: &Path, bundle: &Path, time: u64| {
         let bundle = bundle.to_path_buf();
-        [stage::text(file), "--bundle", stage::text(&bundle), "--trust", trust, "--at", &at(time)].map(String::from).to_vec()
+        [stage::text(file), "--bundle", stage::text(&bundle), "--trust", trust, "--at", &at(time)]
+            .map(String::from)
+            .to_vec()
     };
     let (plain, stripped) = (&release.plain, &release.stripped);
     let (old, new) = (stage::beside(plain, "glarus"), stage::beside(stripped, "glarus"));

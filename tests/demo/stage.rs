@@ -31,7 +31,9 @@ impl Stage {
                 false => std::fs::remove_file(entry.path())?,
             }
         }
-        std::fs::create_dir_all(dir.join("bin"))?;
+        for folder in ["bin", "keys"] {
+            std::fs::create_dir_all(dir.join(folder))?;
+        }
         let glarus = dir.join("bin/glarus");
         std::fs::copy(program("glarus")?, &glarus)?;
         let (log, log_vkey, witnesses) = (None, String::new(), Vec::new());
@@ -153,7 +155,10 @@ impl Stage {
         std::fs::write(log_dir.join("policy"), self.policy(true))?;
         let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&log_dir)];
         let server = Server::start("glarus-log", &serve, File::create(self.path("log.txt"))?)?;
-        self.done(&format!("log {ORIGIN} at {}, which publishes nothing that three of them have not cosigned", server.url));
+        self.done(&format!(
+            "log {ORIGIN} at {}, which publishes nothing that three of them have not cosigned",
+            server.url
+        ));
         self.log = Some(server);
         Ok(())
     }

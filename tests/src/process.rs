@@ -66,7 +66,11 @@ impl Server {
         }
     }
 
-    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// If it cannot be signalled.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let pid = Pid::from_raw(i32::try_from(self.child.id())?).context("a process id")?;
         Ok(kill_process(pid, signal)?)
     }
