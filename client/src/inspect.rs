@@ -296,7 +296,7 @@ pub fn strength_words(policy: &Policy, checked: &Result<Strength, CheckError>) -
     let (needed, of) = (policy.needed(), policy.units().len());
     match checked {
         Ok(Strength { hostile, absent }) => {
-            format!("bears {hostile} hostile and {absent} absent of {of} witnesses; {needed} must cosign")
+            format!("{needed} of {of} witnesses must cosign: bears {hostile} hostile and {absent} absent")
         }
         Err(error) => error.to_string(),
     }

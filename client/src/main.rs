@@ -12,7 +12,7 @@ use std::process::ExitCode;
 fn sentence(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        if !line.ends_with(&cause) {
+        if !line.contains(&cause) {
             line.push_str(if line.is_empty() { "" } else { ": " });
             line.push_str(&cause);
         }

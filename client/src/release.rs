@@ -12,9 +12,7 @@
 use crate::files::{self, FileError};
 use crate::keys::SecretKey;
 use spec::json::{self, Value};
-use spec::record::{
-    self, Dependency, Digest, Kind, MAX_SUBMISSION_BYTES, Predicate, Record, RecordError, Statement, Subject,
-};
+use spec::record::{self, Dependency, Digest, Kind, MAX_SUBMISSION_BYTES, Record, RecordError, Statement, Subject};
 use std::path::{Path, PathBuf};
 
 /// Why a record is not made.
@@ -334,21 +332,17 @@ impl Builds {
     }
 }
 
-/// The statement of a release: what is said of these files.
-pub fn statement(subjects: Vec<Subject>, predicate: Predicate) -> Statement {
-    Statement { subjects, predicate }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spec::record::{Product, Source};
+    use spec::record::{Predicate, Product, Source};
 
     fn source(version: &str) -> Statement {
         let product = Product::parse("pkg:generic/acme/shield").unwrap();
         let subjects = vec![Subject::of_name("shield.tar.gz")];
         let (log, version) = ("log.example".into(), version.into());
-        statement(subjects, Predicate::Source(Source { log, products: vec![product], version, held_at: Vec::new() }))
+        let predicate = Predicate::Source(Source { log, products: vec![product], version, held_at: Vec::new() });
+        Statement { subjects, predicate }
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn tell(args: &JudgeArgs, product: &TrustedProduct, judged: &Judged, place: Opti
         let text = report::text(&args.artifact, product, judged);
         write(text.as_bytes());
         if let Some(place) = place {
-            write(format!("  {:<9}  {}\n", "place", glarus::table::clean(&place)).as_bytes());
+            write(format!("  {:<9}  {}\n", "installed", glarus::table::clean(&place)).as_bytes());
         }
     }
     if judged.verdict.is_ok() { Outcome::Done } else { Outcome::Refused }

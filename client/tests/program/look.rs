@@ -78,6 +78,26 @@ fn what_is_unknown_is_said_to_be() {
 }
 
 #[test]
+fn damaged_files_are_shown_or_refused_and_nothing_else() {
+    let stage = Stage::new();
+    let world = crate::release::released(&stage);
+    stage.write("note", world.lock().unwrap().checkpoint().to_string());
+    for name in ["note", "shield.pkg.glarus", "shield.pkg.update.json", "shield.pkg.update.tlog-proof", "keys/root.pub"]
+    {
+        let good = stage.read(name);
+        assert!(glarus::inspect::inspect(&good).is_ok());
+        for at in (0..good.len()).step_by(1 + good.len() / 500) {
+            let _ = glarus::inspect::inspect(&good[..at]);
+            for value in [b'"', b'}', b'9', b'\n', 0, 0xff] {
+                let mut bad = good.clone();
+                bad[at] = value;
+                let _ = glarus::inspect::inspect(&bad);
+            }
+        }
+    }
+}
+
+#[test]
 fn completions() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(Stage::new().run(&format!("completions {shell}")).out.contains("glarus"));

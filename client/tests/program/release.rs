@@ -86,8 +86,10 @@ fn a_record_is_kept_before_it_is_sent() {
     stage.url = None;
     stage.show(SOURCE, 2);
     stage.url = Some(url);
+    stage.remark("a log that refuses");
     world.lock().unwrap().refuse = Some((403, "threshold-not-met"));
     stage.show(SOURCE, 1);
+    stage.remark("a log that fails");
     world.lock().unwrap().refuse = Some((507, "disk-full"));
     stage.show(SOURCE, 2);
     world.lock().unwrap().refuse = None;
@@ -96,7 +98,11 @@ fn a_record_is_kept_before_it_is_sent() {
     assert_eq!(stage.read("shield.tar.source.json"), kept);
     let proof = stage.read("shield.tar.source.tlog-proof");
     assert!(proof.starts_with(b"c2sp.org/tlog-proof@v1\nextra "), "fetched later, with its entry");
+    world.lock().unwrap().lie = true;
+    stage.remark("a log that answers with the proof of another entry");
+    stage.show(SOURCE, 2);
     world.lock().unwrap().late = usize::MAX;
+    stage.remark("a log that finds no quorum");
     stage.show(&format!("{SOURCE} --wait-s 1"), 2);
     stage.pinned("release-failures");
 }

@@ -142,7 +142,7 @@ fn an_installation_is_remembered() {
     let said = stage.run(INSTALL);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     assert!(
-        said.out.contains("(nothing installed)") && said.out.ends_with("  place      to/shield.pkg\n"),
+        said.out.contains("(nothing installed)") && said.out.ends_with("  installed  to/shield.pkg\n"),
         "{}",
         said.out
     );

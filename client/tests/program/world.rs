@@ -35,6 +35,8 @@ pub(crate) struct World {
     pub(crate) cosigning: usize,
     /// How many questions for a proof are answered with "not yet".
     pub(crate) late: usize,
+    /// Whether proofs are those of entry 0.
+    pub(crate) lie: bool,
     /// What is wrong with the next submission.
     pub(crate) refuse: Option<(u16, &'static str)>,
 }
@@ -57,7 +59,7 @@ pub(crate) fn policy() -> String {
 impl World {
     pub(crate) fn new(genesis: &[u8]) -> Self {
         let (entries, map) = (Vec::new(), BTreeMap::new());
-        let mut world = Self { entries, map, time: TIME, cosigning: 4, late: 0, refuse: None };
+        let mut world = Self { entries, map, time: TIME, cosigning: 4, late: 0, lie: false, refuse: None };
         world.push(genesis);
         world
     }
@@ -264,7 +266,7 @@ async fn submit(State(world): State<Shared>, body: Bytes) -> Response {
         let location = [(header::LOCATION, api::proof_path(index))];
         return (StatusCode::ACCEPTED, location, submitted.to_json()).into_response();
     }
-    let (proved, checkpoint) = (world.proved(index), world.checkpoint());
+    let (proved, checkpoint) = (world.proved(if world.lie { 0 } else { index }), world.checkpoint());
     let head = TreeHead { size: world.entries.len() as u64, root: root(&world.leaves()) };
     let mut proof = proved.to_tlog_proof(&checkpoint);
     proof.extra = None;
@@ -278,7 +280,7 @@ async fn proof(State(world): State<Shared>, Path(index): Path<u64>) -> Response 
         world.late = late;
         return problem(503, "not-published-yet", "no checkpoint is cosigned yet".into());
     }
-    world.proved(index).to_tlog_proof(&world.checkpoint()).to_text().into_response()
+    world.proved(if world.lie { 0 } else { index }).to_tlog_proof(&world.checkpoint()).to_text().into_response()
 }
 
 async fn bundle(State(world): State<Shared>, Path(sha256): Path<String>) -> Response {
