@@ -26,8 +26,8 @@ use glarus_shell::http::Limits;
 use glarus_shell::shutdown::Shutdown;
 use glarus_shell::{files, keys};
 use metrics::Metrics;
-use publisher::Publisher;
-use sequencer::Sequencer;
+use publisher::{Published, Publisher};
+use sequencer::{Sequencer, SignedHead};
 use spec::note::{KeyKind, Skey};
 use spec::policy::Policy;
 use spec::record::{Record, RecordError};
@@ -56,8 +56,8 @@ pub enum LogError {
     Genesis { path: PathBuf, cause: String },
     #[error("the key {} is for {have:?}, the log's origin is {need:?}", path.display())]
     OtherKey { path: PathBuf, have: String, need: String },
-    #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    #[error("{}: {cause}", path.display())]
+    Io { path: PathBuf, cause: std::io::Error },
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     #[error("the sequencer ended: {0}")]
@@ -84,7 +84,7 @@ pub fn init(
 ) -> Result<Skey, LogError> {
     let record = read_genesis(genesis)?;
     let policy = policy.map(|path| read_policy(path).map(|(bytes, _)| bytes)).transpose()?;
-    let io = |source| LogError::Io { path: dir.into(), source };
+    let io = |cause| LogError::Io { path: dir.into(), cause };
     if config::path(dir).exists() {
         return Err(StoreError::AlreadyInitialised(dir.into()).into());
     }
@@ -105,13 +105,13 @@ pub fn init(
 }
 
 fn read_genesis(path: &Path) -> Result<Record, LogError> {
-    let bytes = std::fs::read(path).map_err(|source| LogError::Io { path: path.into(), source })?;
+    let bytes = std::fs::read(path).map_err(|cause| LogError::Io { path: path.into(), cause })?;
     Record::parse_submission(&bytes)
         .map_err(|error: RecordError| LogError::Genesis { path: path.into(), cause: error.to_string() })
 }
 
 fn read_policy(path: &Path) -> Result<(Vec<u8>, Policy), LogError> {
-    let bytes = std::fs::read(path).map_err(|source| LogError::Io { path: path.into(), source })?;
+    let bytes = std::fs::read(path).map_err(|cause| LogError::Io { path: path.into(), cause })?;
     let refused = |cause: String| LogError::Policy { path: path.into(), cause };
     let policy = Policy::parse(&bytes).map_err(|error| refused(error.to_string()))?;
     policy.check().map_err(|error| refused(error.to_string()))?;
@@ -129,48 +129,79 @@ pub async fn run(
     clock: Clock,
     shutdown: Shutdown,
 ) -> Result<(), LogError> {
-    let key_file = dir.join("keys").join("log.skey");
-    let key = keys::read_skey(&key_file)?;
-    if key.vkey().name != config.origin {
-        let (have, need) = (key.vkey().name.clone(), config.origin.clone());
-        return Err(LogError::OtherKey { path: key_file, have, need });
-    }
-    let (_, policy) = read_policy(&dir.join(&config.policy))?;
-    let store = Store::open(&database(dir), &config.origin)?;
-    let metrics = Arc::new(Metrics::new()?);
-    let log_key = key.vkey().clone();
-    let (sequencer, head) = Sequencer::recover(config.origin.clone(), store.clone(), key, clock, Arc::clone(&metrics))?;
-    let head = Arc::new(head);
-    tracing::info!(origin = %config.origin, head = %head.checkpoint.head, "recovered");
-    let recovered = publisher::recover(&store, &log_key, &head)?;
-    let (published, subscriber) = watch::channel(recovered);
-    let (queue, submissions) = mpsc::channel(config.queue.max(1));
-    let (heads_in, heads) = watch::channel(head);
+    Log::open(dir, config, clock)?.serve(listener, shutdown).await
+}
 
-    let refresh = Duration::from_secs(config.refresh_s.max(1));
-    let witnesses = witness_urls(&policy, &config.witnesses);
-    let publisher = Publisher { policy, store, witnesses, refresh, metrics: Arc::clone(&metrics), published };
-    let api = http::Api {
-        published: subscriber,
-        queue,
-        wait: Duration::from_millis(config.wait_ms),
-        metrics: Arc::clone(&metrics),
-    };
-    let router = http::routes(api).merge(metrics.registry.routes());
-    let limits = Limits { body_bytes: spec::record::MAX_SUBMISSION_BYTES, ..Limits::default() };
+/// A log that opened: key, policy and rows are what they should be, and nobody was answered yet.
+pub struct Log {
+    config: Config,
+    policy: Policy,
+    store: Store,
+    sequencer: Sequencer,
+    head: Arc<SignedHead>,
+    published: Option<Arc<Published>>,
+    metrics: Arc<Metrics>,
+}
 
-    let mut sequencing = tokio::task::spawn_blocking(move || sequencer.run(submissions, &heads_in));
-    let mut publishing = tokio::spawn(publisher.run(heads));
-    let ended = |error: &dyn std::fmt::Display| LogError::Sequencer(error.to_string());
-    tokio::select! {
-        () = glarus_shell::http::serve(listener, router, limits, shutdown) => {}
-        result = &mut sequencing => return Err(result.map_or_else(|error| ended(&error), end)),
-        result = &mut publishing => return Err(result.map_or_else(|error| ended(&error), end)),
+impl Log {
+    /// Reads the log's files, and recovers the tree where the last commit left it.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub fn open(dir: &Path, config: &Config, clock: Clock) -> Result<Self, LogError> {
+        let key_file = dir.join("keys").join("log.skey");
+        let key = keys::read_skey(&key_file)?;
+        if key.vkey().name != config.origin {
+            let (have, need) = (key.vkey().name.clone(), config.origin.clone());
+            return Err(LogError::OtherKey { path: key_file, have, need });
+        }
+        let (_, policy) = read_policy(&dir.join(&config.policy))?;
+        let store = Store::open(&database(dir), &config.origin)?;
+        let metrics = Arc::new(Metrics::new()?);
+        let log_key = key.vkey().clone();
+        let (sequencer, head) =
+            Sequencer::recover(config.origin.clone(), store.clone(), key, clock, Arc::clone(&metrics))?;
+        let head = Arc::new(head);
+        tracing::info!(origin = %config.origin, head = %head.checkpoint.head, "recovered");
+        let published = publisher::recover(&store, &log_key, &head)?;
+        Ok(Self { config: config.clone(), policy, store, sequencer, head, published, metrics })
     }
-    // The server has let go of the queue: what was accepted is sequenced, then both end.
-    sequencing.await.map_err(|error| ended(&error))??;
-    publishing.abort();
-    Ok(())
+
+    /// Serves until told to stop: then what was accepted is finished.
+    ///
+    /// # Errors
+    /// [`LogError`]: its store failed and it had to end.
+    pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> Result<(), LogError> {
+        let Self { config, policy, store, sequencer, head, published, metrics } = self;
+        let (published, subscriber) = watch::channel(published);
+        let (queue, submissions) = mpsc::channel(config.queue.max(1));
+        let (heads_in, heads) = watch::channel(head);
+
+        let refresh = Duration::from_secs(config.refresh_s.max(1));
+        let witnesses = witness_urls(&policy, &config.witnesses);
+        let publisher = Publisher { policy, store, witnesses, refresh, metrics: Arc::clone(&metrics), published };
+        let api = http::Api {
+            published: subscriber,
+            queue,
+            wait: Duration::from_millis(config.wait_ms),
+            metrics: Arc::clone(&metrics),
+        };
+        let router = http::routes(api).merge(metrics.registry.routes());
+        let limits = Limits { body_bytes: spec::record::MAX_SUBMISSION_BYTES, ..Limits::default() };
+
+        let mut sequencing = tokio::task::spawn_blocking(move || sequencer.run(submissions, &heads_in));
+        let mut publishing = tokio::spawn(publisher.run(heads));
+        let ended = |error: &dyn std::fmt::Display| LogError::Sequencer(error.to_string());
+        tokio::select! {
+            () = glarus_shell::http::serve(listener, router, limits, shutdown) => {}
+            result = &mut sequencing => return Err(result.map_or_else(|error| ended(&error), end)),
+            result = &mut publishing => return Err(result.map_or_else(|error| ended(&error), end)),
+        }
+        // The server has let go of the queue: what was accepted is sequenced, then both end.
+        sequencing.await.map_err(|error| ended(&error))??;
+        publishing.abort();
+        Ok(())
+    }
 }
 
 fn end(result: Result<(), StoreError>) -> LogError {

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use glarus_log::Log;
 use glarus_log::config::{self, Config};
 use glarus_shell::clock::system_clock;
 use glarus_shell::shutdown::Shutdown;
@@ -90,7 +91,7 @@ fn init(
         return Ok(());
     }
     println!("log {origin} made in {}\nvkey  {vkey}", dir.display());
-    println!("next  give the vkey to the witnesses: glarus-witness add-log --origin {origin} --vkey '{vkey}'");
+    println!("next  give the vkey to the witnesses: glarus-witness add-log --dir DIR --origin {origin} --vkey '{vkey}'");
     if policy.is_none() {
         println!("      write {}: log, witness and quorum lines (C2SP tlog-policy)", dir.join("policy").display());
     }
@@ -103,12 +104,13 @@ fn serve(dir: &Path, listen: Option<String>) -> Result<(), (anyhow::Error, u8)> 
     let listen = listen.unwrap_or_else(|| config.listen.clone());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| (error.into(), 2))?;
+    // Nobody is told that it listens before it is known that it can serve.
+    let log = Log::open(dir, &config, system_clock()).map_err(|error| (error.into(), 2))?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(&listen).await.with_context(|| format!("listening on {listen}"));
         let listener = listener.map_err(|error| (error, 2))?;
         let shutdown = Shutdown::on_signals().map_err(|error| (error.into(), 2))?;
         glarus_shell::http::announce(&listener).map_err(|error| (error.into(), 2))?;
-        let result = glarus_log::run(dir, &config, listener, system_clock(), shutdown).await;
-        result.map_err(|error| (error.into(), 1))
+        log.serve(listener, shutdown).await.map_err(|error| (error.into(), 1))
     })
 }

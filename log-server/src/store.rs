@@ -31,12 +31,12 @@ const FAMILIES: [&str; 11] =
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// RocksDB's own error.
-    #[error("database {path}: {source}")]
+    #[error("database {path}: {cause}")]
     RocksDb {
         /// Where the database is.
         path: PathBuf,
         /// What it says.
-        source: rocksdb::Error,
+        cause: rocksdb::Error,
     },
     /// There is no log here.
     #[error("there is no log in {0}; make one with glarus-log init")]
@@ -151,7 +151,7 @@ impl Store {
         options.set_max_total_wal_size(256 << 20);
         let families = FAMILIES.map(|name| (name, family_options(name)));
         let db = DB::open_cf_with_opts(&options, path, families)
-            .map_err(|source| StoreError::RocksDb { path: path.into(), source })?;
+            .map_err(|cause| StoreError::RocksDb { path: path.into(), cause })?;
         Ok(Self(Arc::new(Database { db, path: path.into() })))
     }
 
@@ -298,8 +298,8 @@ impl Database {
         self.db.cf_handle(name).expect("a family of FAMILIES")
     }
 
-    fn fault(&self, source: rocksdb::Error) -> StoreError {
-        StoreError::RocksDb { path: self.path.clone(), source }
+    fn fault(&self, cause: rocksdb::Error) -> StoreError {
+        StoreError::RocksDb { path: self.path.clone(), cause }
     }
 
     fn under(&self, family: Family, prefix: &[u8], read: ReadOptions) -> Result<Vec<KeyValue>, StoreError> {

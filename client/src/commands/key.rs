@@ -2,6 +2,7 @@
 
 use super::{Outcome, say};
 use crate::cli::KeyCommand;
+use anyhow::Context as _;
 use glarus::keys::{self, KeyFileError, KeyFormError, SecretKey};
 use glarus::table::Table;
 use spec::authority::PublicKey;
@@ -10,6 +11,8 @@ use std::path::Path;
 pub(crate) fn run(command: KeyCommand) -> anyhow::Result<Outcome> {
     match command {
         KeyCommand::New { file, output } => {
+            let folder = file.parent().unwrap_or(Path::new(""));
+            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
             let key = SecretKey::from_seed(glarus_shell::keys::random_seed());
             keys::write_pair(&file, &key)?;
             let table =
