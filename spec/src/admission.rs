@@ -699,3 +699,5 @@ fn candidates(matches: &[Match]) -> Vec<String> {
     names.into_iter().take(MAX_CANDIDATES).map(|(_, _, name)| name.into()).collect()
 }
 
+#[cfg(test)]
+mod tests;
