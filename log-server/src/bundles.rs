@@ -250,7 +250,7 @@ impl<'a> Maker<'a> {
         self.view().answer(vec![Look::state(&key)], &mut rows)?;
         let value = rows.get(Family::State, key.as_bytes()).and_then(|value| str::from_utf8(value).ok());
         let value = value.and_then(|text| state::AuthorityValue::parse(text).ok());
-        Ok(value.ok_or_else(|| StoreError::Damaged(key))?.index)
+        Ok(value.ok_or(StoreError::Damaged(key))?.index)
     }
 
     fn map_proved(&self, key: String) -> Result<MapProved, BundleFault> {

@@ -53,12 +53,16 @@ pub fn routes(api: Api) -> Router {
         .with_state(api)
 }
 
-/// What a handler refuses with.
-struct Refused(Response);
+/// What a handler refuses with: problem details, and whether to try again soon.
+struct Refused {
+    status: u16,
+    name: &'static str,
+    detail: String,
+}
 
 impl Refused {
-    fn new(status: u16, name: &str, detail: impl Into<String>) -> Self {
-        Self(problem(status, name, detail.into()))
+    fn new(status: u16, name: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, name, detail: detail.into() }
     }
 }
 
@@ -69,7 +73,7 @@ impl From<BundleFault> for Refused {
             BundleFault::NotFound(_) => Self::new(404, "not-found", detail),
             BundleFault::SeveralTracks(_) => Self::new(409, "several-tracks", detail),
             BundleFault::TooManyRecords => Self::new(413, "too-many-records", detail),
-            BundleFault::NotYet => Self(retry_after(problem(503, "not-published-yet", detail))),
+            BundleFault::NotYet => Self::new(503, "not-published-yet", detail),
             BundleFault::Store(error) => error.into(),
         }
     }
@@ -85,21 +89,19 @@ impl From<StoreError> for Refused {
 type Answer = Result<Response, Refused>;
 
 fn answer(result: Answer) -> Response {
-    result.unwrap_or_else(|Refused(response)| response)
-}
-
-fn retry_after(mut response: Response) -> Response {
-    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-    response
+    result.unwrap_or_else(|Refused { status, name, detail }| {
+        let mut response = problem(status, name, detail);
+        if status == 503 {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        response
+    })
 }
 
 impl Api {
     fn published(&self) -> Result<Arc<Published>, Refused> {
         let published = self.published.borrow().clone();
-        published.ok_or_else(|| {
-            let detail = "no checkpoint is cosigned by a quorum yet";
-            Refused(retry_after(problem(503, "not-published-yet", detail.into())))
-        })
+        published.ok_or_else(|| Refused::new(503, "not-published-yet", "no checkpoint is cosigned by a quorum yet"))
     }
 }
 
@@ -304,7 +306,7 @@ fn proof_of(published: &Published, index: u64) -> Result<String, Refused> {
     Ok(proof.to_text())
 }
 
-fn json(submitted: &Submitted) -> impl axum::response::IntoResponse {
+fn json(submitted: &Submitted) -> impl axum::response::IntoResponse + use<> {
     ([(header::CONTENT_TYPE, "application/json")], submitted.to_json())
 }
 
@@ -313,8 +315,7 @@ async fn sequence(api: &Api, record: Record) -> Result<Sequenced, Refused> {
     let (reply, answer) = oneshot::channel();
     api.queue.try_send(Submission { record, reply }).map_err(|_| {
         api.metrics.queue_full.inc();
-        let detail = "the log's queue is full, or the log is stopping; nothing was taken";
-        Refused(retry_after(problem(503, "queue-full", detail.into())))
+        Refused::new(503, "queue-full", "the log's queue is full, or the log is stopping; nothing was taken")
     })?;
     match answer.await {
         Ok(Ok(sequenced)) => Ok(sequenced),

@@ -27,8 +27,11 @@ pub struct Submission {
     /// The record, parsed.
     pub record: Record,
     /// Takes the answer once it is durable.
-    pub reply: oneshot::Sender<Result<Sequenced, Refusal>>,
+    pub reply: Reply,
 }
+
+/// Takes what became of a record.
+pub type Reply = oneshot::Sender<Result<Sequenced, Refusal>>;
 
 /// Where a record stands; durable when this is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -177,7 +180,7 @@ impl Sequencer {
 struct Judged {
     entries: Vec<Vec<u8>>,
     rows: Vec<Row>,
-    answers: Vec<(oneshot::Sender<Result<Sequenced, Refusal>>, Result<Sequenced, Refusal>)>,
+    answers: Vec<(Reply, Result<Sequenced, Refusal>)>,
 }
 
 /// Waits for a submission and takes what else waits; `None` once the queue is closed and empty.

@@ -12,12 +12,14 @@
 //! Numbers are 8 bytes, big-endian. Everything but `entries`, `heads` and `meta` can be made again from the entries.
 //! A batch is one `WriteBatch` over all families, synced: after a crash it is there whole or not at all.
 
-use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions};
+use rocksdb::{
+    ColumnFamily, DB, DBRecoveryMode, Direction, IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
+};
 use spec::admission::{Family, Look, Row, Rows};
 use spec::map;
 use spec::merkle::{Hash, Node, TreeHead};
 use spec::tile::{self, Tile};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,6 +65,9 @@ pub struct Committed {
     /// Unix seconds of the last state entry.
     pub time: u64,
 }
+
+/// A row as it is stored.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
 
 /// All that one batch changes.
 #[derive(Default, Debug)]
@@ -140,6 +145,9 @@ impl Store {
         options.create_if_missing(create);
         options.create_missing_column_families(create);
         options.set_paranoid_checks(true);
+        // A log file torn at its end is what a crash leaves; damage anywhere else, or a file that is gone, is rows lost.
+        options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+        options.set_track_and_verify_wals_in_manifest(true);
         options.set_max_total_wal_size(256 << 20);
         let families = FAMILIES.map(|name| (name, family_options(name)));
         let db = DB::open_cf_with_opts(&options, path, families)
@@ -294,7 +302,7 @@ impl Database {
         StoreError::RocksDb { path: self.path.clone(), source }
     }
 
-    fn under(&self, family: Family, prefix: &[u8], read: ReadOptions) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn under(&self, family: Family, prefix: &[u8], read: ReadOptions) -> Result<Vec<KeyValue>, StoreError> {
         let mode = IteratorMode::From(prefix, Direction::Forward);
         let mut found = Vec::new();
         for row in self.db.iterator_cf_opt(self.family(family_name(family)), read, mode) {
@@ -318,7 +326,7 @@ impl View {
     ///
     /// # Errors
     /// [`StoreError::RocksDb`].
-    pub fn under(&self, family: Family, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn under(&self, family: Family, prefix: &[u8]) -> Result<Vec<KeyValue>, StoreError> {
         let mut read = ReadOptions::default();
         read.set_snapshot(self.0.borrow_dependent());
         self.0.borrow_owner().under(family, prefix, read)
@@ -389,10 +397,11 @@ pub(crate) fn nodes_of(
     let mut hashes = Vec::new();
     for node in nodes {
         let at = Tile::of(node);
-        if !tiles.contains_key(&at) {
-            tiles.insert(at, read(at)?);
-        }
-        let hash = tiles.get(&at).and_then(|tile| at.node(tile, node));
+        let tile = match tiles.entry(at) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(place) => place.insert(read(at)?),
+        };
+        let hash = at.node(tile, node);
         hashes.push(hash.ok_or_else(|| StoreError::Damaged(format!("tile {at:?}")))?);
     }
     Ok(hashes)

@@ -8,7 +8,7 @@ use glarus_shell::http::{Client, ClientError};
 use spec::merkle::TreeHead;
 use spec::note::{NoteError, NoteSignature};
 use spec::proof;
-use spec::witness::AddCheckpoint;
+use spec::witness::{self, AddCheckpoint};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -49,7 +49,7 @@ enum WitnessError {
     Ahead { have: u64, size: u64 },
     #[error("its answer is not signature lines: {0}")]
     Lines(#[from] NoteError),
-    #[error("its answer is neither signature lines nor a size")]
+    #[error("its answer 409 is not a size")]
     Form,
     #[error("it changed its size {MAX_CORRECTIONS} times in a row")]
     Unsteady,
@@ -115,10 +115,10 @@ impl Witness {
             match reply.status {
                 200 => {
                     self.old_size = size;
-                    return parse_lines(&reply.body);
+                    return Ok(witness::parse_cosignatures(&reply.body)?);
                 }
-                409 if reply.content_type.as_deref() == Some("text/x.tlog.size") => {
-                    let have = parse_size(&reply.body).ok_or(WitnessError::Form)?;
+                409 if reply.content_type.as_deref() == Some(witness::SIZE_CONTENT_TYPE) => {
+                    let have = witness::parse_size_body(&reply.body).ok_or(WitnessError::Form)?;
                     if have > size {
                         return Err(WitnessError::Ahead { have, size });
                     }
@@ -141,15 +141,4 @@ impl Witness {
         let hashes = head.view.nodes(plan.nodes())?;
         Ok(AddCheckpoint { old_size, proof: plan.assemble(&hashes).ok_or_else(damaged)?, note: head.note.clone() })
     }
-}
-
-fn parse_lines(body: &[u8]) -> Result<Vec<NoteSignature>, WitnessError> {
-    let text = str::from_utf8(body).map_err(|_| WitnessError::Form)?.strip_suffix('\n').ok_or(WitnessError::Form)?;
-    text.split('\n').map(|line| NoteSignature::parse(line).map_err(WitnessError::from)).collect()
-}
-
-fn parse_size(body: &[u8]) -> Option<u64> {
-    let text = str::from_utf8(body).ok()?.strip_suffix('\n')?;
-    let size: u64 = text.parse().ok()?;
-    (size.to_string() == text).then_some(size)
 }

@@ -94,7 +94,7 @@ pub enum Refusal {
         origin: String,
     },
     /// Rule 3.
-    #[error("build {0} is not logged; submit it before the update, or in the same batch")]
+    #[error("build {0} is not logged; submit it before the update")]
     BuildNotLogged(Digest),
     /// Rule 3.
     #[error("{id} is a record of kind {kind}, an update names builds")]

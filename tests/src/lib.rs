@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The system under test as a whole: real processes, real databases, real sockets, real keys.
+//!
+//! - [`process`]: a server in a process of its own, which ends with the test.
+//! - [`vendor`]: a vendor's keys and the records that it signs.
+//! - [`world`]: a log, its witnesses and a vendor, started and stopped.
+//! - [`replay`]: the log again from its entries alone.
+
+pub mod process;
+pub mod replay;
+pub mod vendor;
+pub mod world;

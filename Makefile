@@ -1,0 +1,29 @@
+# What a person runs. Everything is built once, with one profile; see Cargo.toml.
+
+SHELL := /bin/bash
+CARGO := cargo
+
+.PHONY: help demo test check build needs bench-latency
+
+help: ## lists what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
+
+needs: ## installs what building RocksDB needs, or says how
+	@.ci/needs
+
+build: needs ## builds everything
+	$(CARGO) build --locked --workspace
+
+demo: build ## the main job on real input, from source to install, and what is refused
+	@$$($(CARGO) metadata --locked --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug/glarus-demo
+
+test: build ## all tests
+	$(CARGO) test --locked --workspace
+
+check: test ## what CI runs: tests, format, lints, documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+bench-latency: build ## from a submission to its cosigned proof, on an idle log
+	@$$($(CARGO) metadata --locked --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug/glarus-bench-latency

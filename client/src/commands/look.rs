@@ -1,0 +1,26 @@
+//! `glarus policy` and `glarus inspect`: files made readable.
+
+use super::{Outcome, say, write};
+use crate::cli::{InspectArgs, PolicyCommand};
+use anyhow::Context as _;
+use glarus::{files, inspect};
+use spec::policy::{MAX_POLICY_BYTES, Policy};
+
+pub(crate) fn policy(command: PolicyCommand) -> anyhow::Result<Outcome> {
+    let PolicyCommand::Check { file, output } = command;
+    let bytes = files::read(&file, MAX_POLICY_BYTES)?;
+    let policy = Policy::parse(&bytes).with_context(|| format!("{}: not a policy", file.display()))?;
+    let checked = policy.check();
+    say(output, &inspect::strength(&policy, &checked));
+    Ok(if checked.is_ok() { Outcome::Done } else { Outcome::Refused })
+}
+
+pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<Outcome> {
+    let bytes = files::read(&args.file, inspect::MAX_BYTES)?;
+    let table = inspect::inspect(&bytes).with_context(|| args.file.display().to_string())?;
+    say(args.output, &table);
+    if !args.output.json {
+        write(b"\nNothing of this was verified: it is only what the file says.\n");
+    }
+    Ok(Outcome::Done)
+}

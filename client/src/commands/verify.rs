@@ -1,0 +1,77 @@
+//! `glarus verify` and `glarus install`.
+
+use super::{Outcome, say, write};
+use crate::cli::{InstallArgs, JudgeArgs, VerifyArgs};
+use anyhow::Context as _;
+use glarus::install::{self, Judged, Staged};
+use glarus::memory::MemoryFile;
+use glarus::trust::{TrustFile, TrustedProduct};
+use glarus::{files, release, report, time};
+use spec::bundle::MAX_BUNDLE_BYTES;
+use std::path::PathBuf;
+
+pub(crate) fn verify(args: VerifyArgs) -> anyhow::Result<Outcome> {
+    let JudgeArgs { artifact, trust, product, .. } = &args.judge;
+    let trust = TrustFile::load(trust)?;
+    let product = trust.product(product.as_deref())?;
+    let (bundle, sha256) = (read_bundle(&args.judge)?, files::sha256(artifact)?);
+    let judged = match &args.at {
+        Some(at) => {
+            let at = time::parse(at).with_context(|| {
+                format!("--at {at:?} is not a time: Unix seconds, 2026-11-21 or 2026-11-21T09:12:00Z")
+            })?;
+            install::judge_at(product, sha256, &bundle, at)
+        }
+        None => install::judge(product, &mut MemoryFile::open(&trust.memory)?, sha256, &bundle, now())?,
+    };
+    Ok(tell(&args.judge, product, &judged, None))
+}
+
+pub(crate) fn install(args: InstallArgs) -> anyhow::Result<Outcome> {
+    let JudgeArgs { artifact, trust, product, .. } = &args.judge;
+    let trust = TrustFile::load(trust)?;
+    let product = trust.product(product.as_deref())?;
+    let bundle = read_bundle(&args.judge)?;
+    // Held to the end: no other installation comes between the verdict and what is remembered of it.
+    let mut memory = MemoryFile::open(&trust.memory)?;
+    let staged = Staged::new(artifact, &args.to)?;
+    let judged = install::judge(product, &mut memory, staged.sha256, &bundle, now())?;
+    let Ok(installable) = &judged.verdict else {
+        return Ok(tell(&args.judge, product, &judged, None));
+    };
+    let place = staged.commit()?;
+    install::remember(product, &mut memory, installable)
+        .with_context(|| format!("{} is installed, but that is not remembered; install it again", place.display()))?;
+    Ok(tell(&args.judge, product, &judged, Some(place)))
+}
+
+fn read_bundle(args: &JudgeArgs) -> anyhow::Result<Vec<u8>> {
+    let path = args.bundle.clone().unwrap_or_else(|| release::bundle_path(&args.artifact));
+    let read = || files::read(&path, MAX_BUNDLE_BYTES);
+    read().with_context(|| format!("no bundle to judge by; glarus bundle {} fetches it", args.artifact.display()))
+}
+
+fn now() -> u64 {
+    glarus_shell::clock::system_clock()()
+}
+
+fn tell(args: &JudgeArgs, product: &TrustedProduct, judged: &Judged, place: Option<PathBuf>) -> Outcome {
+    let place = place.map(|place| place.display().to_string());
+    if args.output.json {
+        let table = report::json(&args.artifact, judged);
+        say(
+            args.output,
+            &match place {
+                Some(place) => table.row("place", place),
+                None => table,
+            },
+        );
+    } else {
+        let text = report::text(&args.artifact, product, judged);
+        write(text.as_bytes());
+        if let Some(place) = place {
+            write(format!("  {:<9}  {}\n", "place", glarus::table::clean(&place)).as_bytes());
+        }
+    }
+    if judged.verdict.is_ok() { Outcome::Done } else { Outcome::Refused }
+}

@@ -1,0 +1,200 @@
+//! Files: read within bounds, hashed without being held, written whole or not at all.
+
+use sha2::{Digest as _, Sha256};
+use spec::record::Digest;
+use std::fs::{File, Permissions};
+use std::io::{self, ErrorKind, Read, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// Bytes that are read and hashed at a time.
+const CHUNK_BYTES: usize = 1 << 16;
+
+/// Why a file is not read or written.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum FileError {
+    /// The operating system refused.
+    #[error("{}: {cause}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: String,
+    },
+    /// Longer than such a file can be.
+    #[error("{}: more than {max_bytes} bytes, which no such file has", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read.
+        max_bytes: usize,
+    },
+    /// [`create_new`] found a file in its place.
+    #[error("{}: exists already, and is left as it is", .0.display())]
+    Exists(PathBuf),
+    /// A path that ends in no name, or in one that is not UTF-8.
+    #[error("{}: has no file name that a record can carry", .0.display())]
+    Name(PathBuf),
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> FileError {
+    move |error| match error.kind() {
+        ErrorKind::AlreadyExists => FileError::Exists(path.into()),
+        _ => FileError::Io { path: path.into(), cause: error.to_string() },
+    }
+}
+
+/// Reads a file of at most `max_bytes`.
+///
+/// # Errors
+/// [`FileError::Io`], [`FileError::TooLong`].
+pub fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>, FileError> {
+    let whole = || {
+        let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
+        let mut bytes = Vec::new();
+        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = whole().map_err(io_error(path))?;
+    if bytes.len() > max_bytes {
+        return Err(FileError::TooLong { path: path.into(), max_bytes });
+    }
+    Ok(bytes)
+}
+
+/// Reads a file as [`read`] does, if it is there.
+///
+/// # Errors
+/// [`FileError::Io`], [`FileError::TooLong`].
+pub fn read_if_there(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, FileError> {
+    match path.try_exists().map_err(io_error(path))? {
+        true => read(path, max_bytes).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Hashes a file of any length.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn sha256(path: &Path) -> Result<Digest, FileError> {
+    let whole = || hash(&mut File::open(path)?, |_| Ok(()));
+    whole().map_err(io_error(path))
+}
+
+/// Hashes what `from` has, and hands each piece on.
+pub(crate) fn hash(from: &mut File, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<Digest> {
+    let mut sha256 = Sha256::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let piece = match from.read(&mut chunk) {
+            Ok(0) => return Ok(Digest(sha256.finalize().into())),
+            Ok(have) => chunk.get(..have).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        sha256.update(piece);
+        each(piece)?;
+    }
+}
+
+/// Writes a file that must not be there yet: aside, synced, renamed into place, its folder synced.
+///
+/// # Errors
+/// [`FileError::Exists`], [`FileError::Io`].
+pub fn create_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let whole = || {
+        let aside = aside(path, bytes, mode)?;
+        aside.persist_noclobber(path).map_err(|error| error.error)?;
+        sync_folder(path)
+    };
+    whole().map_err(io_error(path))
+}
+
+/// Writes a file as [`create_new`] does, in place of the one that is there.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let whole = || {
+        aside(path, bytes, mode)?.persist(path).map_err(|error| error.error)?;
+        sync_folder(path)
+    };
+    whole().map_err(io_error(path))
+}
+
+fn aside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    let mut aside = NamedTempFile::new_in(folder(path))?;
+    aside.write_all(bytes)?;
+    aside.as_file().set_permissions(Permissions::from_mode(mode))?;
+    aside.as_file().sync_all()?;
+    Ok(aside)
+}
+
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
+}
+
+/// The folder that a file is in.
+pub fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// The path of the file that belongs to this one: `shield.pkg` and `.glarus` make `shield.pkg.glarus`.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(suffix);
+    name.into()
+}
+
+/// The last part of a path, as records name files.
+///
+/// # Errors
+/// [`FileError::Name`].
+pub fn name(path: &Path) -> Result<String, FileError> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.map(String::from).ok_or_else(|| FileError::Name(path.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        create_new(&path, b"one", 0o600).unwrap();
+        assert_eq!(create_new(&path, b"two", 0o600), Err(FileError::Exists(path.clone())));
+        replace(&path, b"three", 0o644).unwrap();
+        assert_eq!(read(&path, 5).unwrap(), b"three");
+        assert_eq!(read(&path, 4), Err(FileError::TooLong { path: path.clone(), max_bytes: 4 }));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o644);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left aside");
+        assert_eq!(read_if_there(&dir.path().join("none"), 4), Ok(None));
+        assert!(read(&dir.path().join("none"), 4).unwrap_err().to_string().contains("none: No such file"));
+    }
+
+    #[test]
+    fn hashes_what_is_longer_than_a_piece() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        for bytes in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, 2 * CHUNK_BYTES + 7] {
+            let content = vec![7; bytes];
+            std::fs::write(&path, &content).unwrap();
+            assert_eq!(sha256(&path), Ok(Digest::of(&content)));
+        }
+    }
+
+    #[test]
+    fn names_and_neighbours() {
+        assert_eq!(beside(Path::new("a/shield.pkg"), ".glarus"), Path::new("a/shield.pkg.glarus"));
+        assert_eq!((folder(Path::new("a")), folder(Path::new("b/a"))), (Path::new("."), Path::new("b")));
+        assert_eq!(name(Path::new("a/shield.pkg")).as_deref(), Ok("shield.pkg"));
+        assert!(name(Path::new("a/..")).is_err());
+    }
+}

@@ -1,0 +1,22 @@
+//! The program `glarus`: reads flags and calls functions; exit codes 0 yes, 1 refused, 2 could not judge.
+
+mod cli;
+mod commands;
+
+use clap::Parser as _;
+use commands::Outcome;
+use glarus::net::NetError;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match commands::run(cli::Cli::parse().command) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Refused) => ExitCode::from(1),
+        Err(error) => {
+            // The messages quote what comes from outside; a terminal is not to obey it.
+            eprintln!("glarus: {}", glarus::table::clean(&format!("{error:#}")));
+            let refused = matches!(error.downcast_ref(), Some(NetError::Refused(_)));
+            ExitCode::from(if refused { 1 } else { 2 })
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A log that is killed under load, again and again, loses nothing that it acknowledged and never forks.
+
+use anyhow::ensure;
+use glarus_shell::http::Client;
+use glarus_tests::replay::replay;
+use glarus_tests::vendor::{Signed, Vendor};
+use glarus_tests::world::World;
+use spec::api::{self, Submitted};
+use spec::checkpoint::{self, Checkpoint};
+use spec::entry_bundle;
+use spec::merkle::TreeHead;
+use spec::note::{Note, Vkey};
+use spec::policy::Policy;
+use spec::record::Digest;
+use spec::tile::{self, WIDTH};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Notify;
+
+const KILLS: usize = 50;
+const SUBMITTERS: usize = 8;
+/// The kill comes after a random number of acknowledgements, at most this many, while others are under way.
+const MAX_ACKNOWLEDGED_BEFORE_KILL: u64 = 40;
+
+/// A seeded generator, so that a failing run can be run again.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// One submitter: it releases one product, a source, a build and an update at a time, and sends a record until it is logged.
+struct Submitter {
+    product: String,
+    step: u64,
+    acknowledged: Vec<(Digest, Submitted)>,
+}
+
+impl Submitter {
+    /// The record of the present step.
+    fn record(&self, vendor: &Vendor) -> Signed {
+        let round = self.step / 3;
+        let archive = format!("source {} {round}", self.product).into_bytes();
+        let artifact = format!("artifact {} {round}", self.product).into_bytes();
+        match self.step % 3 {
+            0 => vendor.source(&self.product, &archive),
+            1 => vendor.build(&archive, &artifact),
+            _ => {
+                let build = vendor.build(&archive, &artifact).id;
+                vendor.update(&self.product, round + 1, &[build], &artifact)
+            }
+        }
+    }
+
+    /// Submits until the log is gone.
+    async fn run(mut self, vendor: Arc<Vendor>, url: String, load: Arc<Load>) -> Self {
+        let client = Client::new();
+        loop {
+            let Signed { envelope, id } = self.record(&vendor);
+            let Ok(reply) = client.post(&url, "application/json", envelope.into(), 1 << 20).await else { return self };
+            assert!(matches!(reply.status, 200..=202), "{}: {:?}", reply.status, reply.body);
+            let submitted = Submitted::parse(&reply.body).unwrap();
+            self.acknowledged.push((id, submitted));
+            self.step += 1;
+            load.count();
+        }
+    }
+}
+
+/// Counts acknowledgements, and tells when it is time to kill.
+struct Load {
+    left: AtomicUsize,
+    enough: Notify,
+}
+
+impl Load {
+    fn count(&self) {
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.enough.notify_one();
+        }
+    }
+}
+
+/// Reads the published checkpoint as fast as it is answered, until the log is gone.
+async fn watch_checkpoints(url: String) -> Vec<String> {
+    let client = Client::new();
+    let mut seen: Vec<String> = Vec::new();
+    while let Ok(reply) = client.get(&url, 1 << 20).await {
+        let note = String::from_utf8(reply.body.to_vec()).unwrap();
+        if reply.status == 200 && seen.last() != Some(&note) {
+            seen.push(note);
+        }
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost() -> anyhow::Result<()> {
+    let mut world = World::start(4, 3).await?;
+    let (vendor, policy) = (Arc::new(Vendor::new(&world.vendor.origin)), world.policy(3)?);
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let new = |number| Submitter { product: format!("p{number}"), step: 0, acknowledged: Vec::new() };
+    let mut submitters: Vec<Submitter> = (0..SUBMITTERS).map(new).collect();
+    let mut published = Vec::new();
+    for kill in 0..KILLS {
+        let left = AtomicUsize::new(usize::try_from(1 + random.below(MAX_ACKNOWLEDGED_BEFORE_KILL))?);
+        let load = Arc::new(Load { left, enough: Notify::new() });
+        let watcher = tokio::spawn(watch_checkpoints(world.url("/checkpoint")));
+        let url = world.url(&format!("{}?wait={}", api::RECORDS, ["cosigned", "integrated"][kill % 2]));
+        let run =
+            |submitter: Submitter| tokio::spawn(submitter.run(Arc::clone(&vendor), url.clone(), Arc::clone(&load)));
+        let running: Vec<_> = submitters.drain(..).map(run).collect();
+        load.enough.notified().await;
+        world.log.take().map_or(Ok(()), |log| log.kill())?;
+        for task in running {
+            submitters.push(task.await?);
+        }
+        published.extend(watcher.await?);
+        world.start_log()?;
+    }
+    let acknowledged: Vec<_> = submitters.into_iter().flat_map(|submitter| submitter.acknowledged).collect();
+    check(&world, &policy, &acknowledged, &published).await
+}
+
+async fn check(
+    world: &World,
+    policy: &Policy,
+    acknowledged: &[(Digest, Submitted)],
+    published: &[String],
+) -> anyhow::Result<()> {
+    // One more record, so that all before it is cosigned.
+    world.submit(&world.vendor.source("last", b"last")).await?;
+    let last = open(&String::from_utf8(world.get("/checkpoint").await?.body.to_vec())?, &world.log_key, policy)?;
+    let replayed = replay(&world.vendor.origin, &entries(world, last.head.size).await?)?;
+    let root_at = |size: u64| replayed.heads[usize::try_from(size).unwrap() - 1];
+    ensure!(root_at(last.head.size) == last.head, "the published head is not that of the entries");
+
+    let mut given: BTreeMap<u64, Digest> = BTreeMap::new();
+    for (id, submitted) in acknowledged {
+        let index = submitted.index;
+        ensure!(replayed.records.get(id) == Some(&index), "record {id} was acknowledged at {index} and is not there");
+        let other = given.insert(index, *id).filter(|other| other != id);
+        ensure!(other.is_none(), "index {index} was given to {id} and to {other:?}");
+        if let Some(TreeHead { size, root }) = submitted.head {
+            ensure!(
+                root_at(size).root == root && index < size,
+                "the head acknowledged for {index} is not one of this log"
+            );
+        }
+    }
+    for note in published {
+        let head = open(note, &world.log_key, policy)?.head;
+        ensure!(root_at(head.size) == head, "a published checkpoint, {head}, is not a prefix of the last one");
+    }
+    println!(
+        "{KILLS} kills, {} acknowledgements, {} checkpoints seen, {} entries",
+        acknowledged.len(),
+        published.len(),
+        last.head.size
+    );
+    ensure!(acknowledged.len() > KILLS && published.len() > KILLS, "there was no load");
+    Ok(())
+}
+
+/// Believes a published checkpoint as a client does.
+fn open(note: &str, log_key: &Vkey, policy: &Policy) -> anyhow::Result<Checkpoint> {
+    let note = Note::parse(note.as_bytes())?;
+    let checkpoint = checkpoint::open(&note, std::slice::from_ref(log_key))?;
+    ensure!(policy.evaluate(&note, None).met(policy), "a checkpoint without its quorum was published: {note}");
+    Ok(checkpoint)
+}
+
+/// Reads all entries through the read API.
+async fn entries(world: &World, size: u64) -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut entries = Vec::new();
+    for index in 0..size.div_ceil(WIDTH) {
+        let width = (size - index * WIDTH).min(WIDTH);
+        let reply = world.get(&format!("/{}", tile::Path::Entries(index, width))).await?;
+        ensure!(reply.status == 200, "entry bundle {index}: {} {:?}", reply.status, reply.body);
+        let bundle = entry_bundle::parse(&reply.body)?;
+        ensure!(bundle.len() as u64 == width, "entry bundle {index} has {} entries, not {width}", bundle.len());
+        entries.extend(bundle.into_iter().map(<[u8]>::to_vec));
+    }
+    Ok(entries)
+}

@@ -1,0 +1,185 @@
+//! A log with its witnesses, each in a process of its own, under one temporary directory.
+
+use crate::process::{Server, run_ok};
+use crate::vendor::{Signed, Vendor};
+use anyhow::{Context as _, ensure};
+use glarus_shell::http::{Client, Reply};
+use spec::api::{self, Submitted};
+use spec::note::Vkey;
+use spec::policy::Policy;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The most bytes of an answer that a test reads.
+const MAX_BYTES: usize = 16 << 20;
+
+/// A witness.
+pub struct Witness {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// Its verifier key.
+    pub vkey: Vkey,
+    /// Its process, while it runs.
+    pub server: Option<Server>,
+}
+
+/// A log, its witnesses, and the vendor that owns it.
+pub struct World {
+    /// Everything is here; removed at the end.
+    pub dir: TempDir,
+    /// The vendor.
+    pub vendor: Vendor,
+    /// The log's verifier key.
+    pub log_key: Vkey,
+    /// The witnesses.
+    pub witnesses: Vec<Witness>,
+    /// The log's process, while it runs.
+    pub log: Option<Server>,
+    /// For all requests.
+    pub client: Client,
+}
+
+impl World {
+    /// Starts `needed` of `count` witnesses, and a log with genesis and the vendor's namespace.
+    ///
+    /// # Errors
+    /// If anything does not start.
+    pub async fn start(count: usize, needed: usize) -> anyhow::Result<Self> {
+        let mut world = Self::prepare(count, needed)?;
+        world.start_log()?;
+        let authority = world.vendor.authority();
+        world.submit(&authority).await?;
+        Ok(world)
+    }
+
+    /// The same, with nothing logged yet and the log not started.
+    ///
+    /// # Errors
+    /// If anything does not start.
+    pub fn prepare(count: usize, needed: usize) -> anyhow::Result<Self> {
+        let dir = TempDir::new()?;
+        let vendor = Vendor::new("log.acme.example/updates");
+        let genesis = dir.path().join("genesis.json");
+        std::fs::write(&genesis, vendor.genesis().envelope)?;
+        let log_dir = dir.path().join("log");
+        let arguments =
+            ["init", "--json", "--origin", &vendor.origin, "--dir", text(&log_dir), "--genesis", text(&genesis)];
+        let made: serde_json::Value = serde_json::from_str(&run_ok("glarus-log", &arguments)?)?;
+        let log_key: Vkey = made["vkey"].as_str().context("the log's vkey")?.parse()?;
+        let witnesses =
+            (1..=count).map(|number| witness(dir.path(), number, &log_key)).collect::<Result<Vec<_>, _>>()?;
+        let world = Self { dir, vendor, log_key, witnesses, log: None, client: Client::new() };
+        std::fs::write(log_dir.join("policy"), world.policy_text(needed))?;
+        Ok(world)
+    }
+
+    /// The policy of this world: the log, all witnesses with their URLs, and a quorum of `needed`.
+    pub fn policy_text(&self, needed: usize) -> String {
+        let mut text = format!("log {}\n", self.log_key);
+        let mut members = String::new();
+        for witness in &self.witnesses {
+            let url = witness.server.as_ref().map(|server| server.url.as_str()).unwrap_or_default();
+            text.push_str(&format!("witness {} {} {url}\n", witness.name, witness.vkey));
+            members.push_str(&format!(" {}", witness.name));
+        }
+        format!("{text}group quorum {needed}{members}\nquorum quorum\n")
+    }
+
+    /// The policy as the client reads it.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn policy(&self, needed: usize) -> anyhow::Result<Policy> {
+        Ok(Policy::parse(self.policy_text(needed).as_bytes())?)
+    }
+
+    /// The log's directory.
+    pub fn log_dir(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    /// Starts the log, again if it ran before.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start_log(&mut self) -> anyhow::Result<()> {
+        let out = File::options().create(true).append(true).open(self.dir.path().join("log.txt"))?;
+        let dir = self.log_dir();
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&dir)];
+        self.log = Some(Server::start("glarus-log", &arguments, out)?);
+        Ok(())
+    }
+
+    /// What the log printed so far.
+    pub fn log_lines(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log.txt")).unwrap_or_default()
+    }
+
+    /// A URL of the log.
+    pub fn url(&self, path: &str) -> String {
+        let base = self.log.as_ref().map(|server| server.url.as_str()).unwrap_or_default();
+        format!("{base}{path}")
+    }
+
+    /// Gets from the log.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Reply> {
+        Ok(self.client.get(&self.url(path), MAX_BYTES).await?)
+    }
+
+    /// Posts to the log.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn post(&self, path: &str, body: &[u8]) -> anyhow::Result<Reply> {
+        Ok(self.client.post(&self.url(path), "application/json", body.to_vec().into(), MAX_BYTES).await?)
+    }
+
+    /// Submits a record that must be admitted and cosigned.
+    ///
+    /// # Errors
+    /// If it is not, with what the log said.
+    pub async fn submit(&self, signed: &Signed) -> anyhow::Result<Submitted> {
+        let reply = self.post(&format!("{}?proof=1", api::RECORDS), &signed.envelope).await?;
+        let said = String::from_utf8_lossy(&reply.body);
+        ensure!(matches!(reply.status, 200 | 201), "the log answered {}: {said}\n{}", reply.status, self.log_lines());
+        Ok(Submitted::parse(&reply.body)?)
+    }
+}
+
+fn witness(dir: &Path, number: usize, log_key: &Vkey) -> anyhow::Result<Witness> {
+    let name = format!("ch-{number}");
+    let dir = dir.join(&name);
+    let key_name = format!("{name}.witness.example");
+    let made = run_ok("glarus-witness", &["init", "--json", "--dir", text(&dir), "--name", &key_name])?;
+    let made: serde_json::Value = serde_json::from_str(&made)?;
+    let vkey = made["vkey"].as_str().context("the witness's vkey")?.parse()?;
+    let (origin, log_key) = (log_key.name.clone(), log_key.to_string());
+    run_ok("glarus-witness", &["add-log", "--dir", text(&dir), "--origin", &origin, "--vkey", &log_key])?;
+    let mut witness = Witness { dir, name, vkey, server: None };
+    witness.start()?;
+    Ok(witness)
+}
+
+impl Witness {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        let out = File::options().create(true).append(true).open(self.dir.with_extension("txt"))?;
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&self.dir)];
+        self.server = Some(Server::start("glarus-witness", &arguments, out)?);
+        Ok(())
+    }
+}
+
+/// A path as an argument; temporary directories have no other characters than UTF-8's.
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap_or_else(|| unreachable!("{} is not UTF-8", path.display()))
+}
