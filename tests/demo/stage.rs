@@ -31,7 +31,9 @@ impl Stage {
                 false => std::fs::remove_file(entry.path())?,
             }
         }
-        std::fs::create_dir_all(dir.join("bin"))?;
+        for folder in ["bin", "keys"] {
+            std::fs::create_dir_all(dir.join(folder))?;
+        }
         let glarus = dir.join("bin/glarus");
         std::fs::copy(program("glarus")?, &glarus)?;
         let (log, log_vkey, witnesses) = (None, String::new(), Vec::new());
