@@ -227,6 +227,14 @@ impl Rows {
         }
     }
 
+    /// Takes a row of `namespaces` together with the authority that was read from the same bytes before.
+    pub fn answer_authority(&mut self, namespace: Vec<u8>, row: Vec<u8>, authority: Arc<Authority>) {
+        if let Entry::Vacant(vacant) = self.points.entry((Family::Namespaces, namespace)) {
+            self.authorities.insert(vacant.key().1.clone(), authority);
+            vacant.insert(Some(row));
+        }
+    }
+
     /// Takes a store's answer to a [`Look::Prefix`]: all rows under it.
     pub fn answer_prefix(
         &mut self,

@@ -2,6 +2,7 @@ use super::*;
 use crate::authority::{Namespace, PublicKey, Role, RoleName};
 use crate::record::tests::Random;
 use crate::record::{EnvelopeSignature, Subject, pae};
+use alloc::sync::Arc;
 use ed25519_dalek::{Signer as _, SigningKey};
 
 const LOG: &str = "log.acme.example/updates";
@@ -737,6 +738,17 @@ fn rows_of_a_batch() {
     assert_eq!(rows.index(&look), Ok(Some(4)));
     assert!(rows.knows(&look) && rows.knows(&Look::Prefix(family, Vec::new())));
     assert!(!rows.knows(&Look::Prefix(Family::State, Vec::new())) && !rows.knows(&Look::fact(99)));
+
+    // An authority that was read before is not read again, and neither takes the place of a row that was put.
+    let acme = world.rows.authority(ACME).unwrap().unwrap();
+    let row = world.rows.get(Family::Namespaces, ACME.as_bytes()).unwrap().to_vec();
+    let mut rows = Rows::default();
+    rows.answer_authority(ACME.into(), row.clone(), Arc::clone(&acme));
+    assert!(rows.knows(&Look::namespace(ACME)));
+    assert!(Arc::ptr_eq(&acme, &rows.governing(&product(SHIELD)).unwrap().unwrap()));
+    rows.put(Row { family: Family::Namespaces, key: ACME.into(), value: vec![0] });
+    rows.answer_authority(ACME.into(), row, acme);
+    assert_eq!(rows.governing(&product(SHIELD)), Ok(None));
 }
 
 fn facts() -> [Fact; 5] {
