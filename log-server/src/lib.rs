@@ -149,8 +149,10 @@ pub async fn run(
 
     let refresh = Duration::from_secs(config.refresh_s.max(1));
     let witnesses = witness_urls(&policy, &config.witnesses);
+    let rows = store.clone();
     let publisher = Publisher { policy, store, witnesses, refresh, metrics: Arc::clone(&metrics), published };
     let api = http::Api {
+        store: rows,
         published: subscriber,
         queue,
         wait: Duration::from_millis(config.wait_ms),
