@@ -12,6 +12,7 @@ use crate::witnesses::{Answer, Round, Witness};
 use glarus_shell::http::Client;
 use spec::checkpoint::{self, Checkpoint};
 use spec::cosignature;
+use spec::merkle::{Frontier, peaks};
 use spec::note::{Note, NoteSignature, Vkey};
 use spec::policy::Policy;
 use std::collections::BTreeMap;
@@ -56,7 +57,7 @@ pub struct Publisher {
 /// Reads the checkpoint that was published last, for the rows of a recovered head.
 ///
 /// # Errors
-/// [`StoreError::Damaged`]: the stored note is not a checkpoint of this log, or is larger than the tree.
+/// [`StoreError::Damaged`]: the stored note is not a checkpoint of this log, or not one of this tree.
 pub fn recover(store: &Store, log_key: &Vkey, head: &Arc<SignedHead>) -> Result<Option<Arc<Published>>, StoreError> {
     let Some(bytes) = store.published()? else { return Ok(None) };
     let damaged = |why: String| StoreError::Damaged(format!("heads newest: {why}"));
@@ -66,6 +67,11 @@ pub fn recover(store: &Store, log_key: &Vkey, head: &Arc<SignedHead>) -> Result<
     if checkpoint.head.size > head.checkpoint.head.size {
         let (have, need) = (checkpoint.head, head.checkpoint.head);
         return Err(damaged(format!("the published head ({have}) is larger than the tree ({need})")));
+    }
+    let size = checkpoint.head.size;
+    let frontier = Frontier::new(size, head.view.nodes(peaks(size).into_iter())?);
+    if frontier.map(|frontier| frontier.root()) != Some(checkpoint.head.root) {
+        return Err(damaged(format!("the tree has another root than the published head ({})", checkpoint.head)));
     }
     Ok(Some(Arc::new(Published { checkpoint, note, rows: Arc::clone(head) })))
 }
