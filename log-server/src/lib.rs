@@ -149,6 +149,10 @@ pub async fn run(
 
     let refresh = Duration::from_secs(config.refresh_s.max(1));
     let witnesses = witness_urls(&policy, &config.witnesses);
+    if witnesses.is_empty() {
+        let cause = "no witness has a URL, here or in the configuration: no checkpoint would ever be published".into();
+        return Err(LogError::Policy { path: dir.join(&config.policy), cause });
+    }
     let rows = store.clone();
     let publisher = Publisher { policy, store, witnesses, refresh, metrics: Arc::clone(&metrics), published };
     let api = http::Api {
@@ -167,7 +171,11 @@ pub async fn run(
     tokio::select! {
         () = glarus_shell::http::serve(listener, router, limits, shutdown) => {}
         result = &mut sequencing => return Err(result.map_or_else(|error| ended(&error), end)),
-        result = &mut publishing => return Err(result.map_or_else(|error| ended(&error), end)),
+        result = &mut publishing => return Err(match result {
+            // It ends in peace when the sequencer has ended, who knows why.
+            Ok(Ok(())) => sequencing.await.map_or_else(|error| ended(&error), end),
+            result => result.map_or_else(|error| ended(&error), end),
+        }),
     }
     // The server has let go of the queue: what was accepted is sequenced, then both end.
     sequencing.await.map_err(|error| ended(&error))??;
