@@ -1,7 +1,8 @@
 //! The log and its witnesses together: quorum, stopping, sequences, what they serve.
 
 use anyhow::{Context as _, ensure};
-use glarus_tests::world::World;
+use glarus_tests::process::run_ok;
+use glarus_tests::world::{World, text};
 use rustix::process::Signal;
 use spec::api::{self, Problem, Submitted};
 use spec::bundle::Bundle;
@@ -193,5 +194,21 @@ async fn a_bundle_leads_from_the_file_to_the_source() -> anyhow::Result<()> {
             && status.records == bundle.status.records
             && status.state == bundle.status.state
     );
+    Ok(())
+}
+
+#[test]
+fn the_demonstration_plays_on_small_files() -> anyhow::Result<()> {
+    let dir = tempfile::TempDir::new()?;
+    let file = |name: &str, bytes: &[u8]| -> anyhow::Result<String> {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes)?;
+        Ok(text(&path).into())
+    };
+    let (archive, plain) = (file("source.tar", b"source")?, file("shield", b"an artifact of the source")?);
+    let (stripped, folder) = (file("shield-stripped", b"another")?, dir.path().join("demo"));
+    let said = run_ok("glarus-demo", &["--dir", text(&folder), "--files", &archive, &plain, &stripped])?;
+    assert_eq!(said.matches("✗").count(), 9, "{said}");
+    assert!(said.contains("may be installed") && said.contains("installed, byte for byte"), "{said}");
     Ok(())
 }

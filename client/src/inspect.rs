@@ -282,16 +282,32 @@ fn pem(text: &str) -> Result<Table, InspectError> {
 
 /// How much a policy bears, in words and numbers.
 pub fn strength(policy: &Policy, checked: &Result<Strength, CheckError>) -> Table {
-    let units: Vec<String> =
-        policy.units().into_iter().filter_map(|unit| policy.name(unit)).map(ToString::to_string).collect();
-    let logs = policy.logs().iter().map(|log| log.vkey.name.as_str()).collect::<Vec<_>>();
-    let of = u64::try_from(units.len()).unwrap_or(u64::MAX);
+    let table = Table::new().row("verdict", if checked.is_ok() { "sound" } else { "refused" });
+    let table = table.row("detail", strength_words(policy, checked));
     let table = match checked {
-        Ok(Strength { hostile, absent }) => {
-            let words = format!("bears {hostile} hostile and {absent} absent, of {of} witnesses");
-            Table::new().row("verdict", words).row("hostile", *hostile).row("absent", *absent)
-        }
-        Err(error) => Table::new().row("verdict", format!("REFUSED: {error}")),
+        Ok(Strength { hostile, absent }) => table.row("hostile", *hostile).row("absent", *absent),
+        Err(_) => table,
     };
-    table.row("needed", policy.needed()).row("witnesses", units).row("logs", logs)
+    table.row("needed", policy.needed()).row("witnesses", units(policy)).row("logs", logs(policy))
+}
+
+/// The same as one sentence.
+pub fn strength_words(policy: &Policy, checked: &Result<Strength, CheckError>) -> String {
+    let (needed, of) = (policy.needed(), policy.units().len());
+    match checked {
+        Ok(Strength { hostile, absent }) => {
+            format!("bears {hostile} hostile and {absent} absent of {of} witnesses; {needed} must cosign")
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+/// The names of what counts as a witness.
+pub fn units(policy: &Policy) -> Vec<String> {
+    policy.units().into_iter().filter_map(|unit| policy.name(unit)).map(ToString::to_string).collect()
+}
+
+/// The origins of the logs.
+pub fn logs(policy: &Policy) -> Vec<String> {
+    policy.logs().iter().map(|log| log.vkey.name.clone()).collect()
 }

@@ -95,6 +95,10 @@ impl Staged {
         if !metadata.is_file() {
             return Err(at(file, io::Error::other("not a regular file")));
         }
+        let folder_is = std::fs::metadata(folder).map_err(|error| at(folder, error))?;
+        if !folder_is.is_dir() {
+            return Err(at(folder, io::Error::other("not a folder")));
+        }
         let mut whole = || {
             let mut aside = tempfile::Builder::new().prefix(".glarus-").tempfile_in(folder)?;
             let sha256 = files::hash(&mut from, |piece| aside.write_all(piece))?;

@@ -34,6 +34,7 @@ use std::path::{Path, PathBuf};
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const SECRET_LABEL: &str = "PRIVATE KEY";
 const PUBLIC_LABEL: &str = "PUBLIC KEY";
+const NO_PEM: &str = "no PEM, whose first line is -----BEGIN ... KEY-----";
 /// No key file is longer.
 const MAX_KEY_FILE_BYTES: usize = 8192;
 
@@ -109,7 +110,7 @@ impl SecretKey {
     /// # Errors
     /// [`KeyFormError`].
     pub fn from_pem(pem: &str) -> Result<Self, KeyFormError> {
-        let (label, der) = SecretDocument::from_pem(pem).map_err(form)?;
+        let (label, der) = SecretDocument::from_pem(pem).map_err(|_| form(NO_PEM))?;
         expect_label(label, SECRET_LABEL)?;
         let info: PrivateKeyInfoRef<'_> = der.decode_msg().map_err(form)?;
         if info.algorithm.oid != ED25519 {
@@ -154,7 +155,7 @@ impl SecretKey {
 /// # Errors
 /// [`KeyFormError`].
 pub fn public_from_pem(pem: &str) -> Result<PublicKey, KeyFormError> {
-    let (label, der) = Document::from_pem(pem).map_err(form)?;
+    let (label, der) = Document::from_pem(pem).map_err(|_| form(NO_PEM))?;
     expect_label(label, PUBLIC_LABEL)?;
     Ok(PublicKey::from_spki(Algorithm::Ed25519, der.as_bytes())?)
 }

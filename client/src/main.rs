@@ -8,13 +8,25 @@ use commands::Outcome;
 use glarus::net::NetError;
 use std::process::ExitCode;
 
+/// An error and its causes in one line, each said once: many of ours repeat their cause in their own words.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !line.ends_with(&cause) {
+            line.push_str(if line.is_empty() { "" } else { ": " });
+            line.push_str(&cause);
+        }
+    }
+    line
+}
+
 fn main() -> ExitCode {
     match commands::run(cli::Cli::parse().command) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
         Err(error) => {
             // The messages quote what comes from outside; a terminal is not to obey it.
-            eprintln!("glarus: {}", glarus::table::clean(&format!("{error:#}")));
+            eprintln!("glarus: {}", glarus::table::clean(&sentence(&error)));
             let refused = matches!(error.downcast_ref(), Some(NetError::Refused(_)));
             ExitCode::from(if refused { 1 } else { 2 })
         }

@@ -114,7 +114,7 @@ fn words<'a>(what: &str, each: impl Iterator<Item = &'a [String]>, needed: u64) 
         each.map(<[String]>::to_vec).reduce(|all, one| all.into_iter().filter(|name| one.contains(name)).collect());
     let said = if what == "held" { String::new() } else { format!("{what} ") };
     match common.unwrap_or_default().as_slice() {
-        [] => format!("not proved ({needed} needed)"),
+        [] => format!("by no party ({needed} needed)"),
         parties => format!("{said}by {} ({needed} needed)", and(parties)),
     }
 }

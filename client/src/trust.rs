@@ -259,7 +259,7 @@ impl TrustFile {
             cause: "not UTF-8".into(),
         })?;
         let File { memory, product } = toml::from_str(text).map_err(|error| explain(path, text, &error))?;
-        let folder = files::folder(path);
+        let folder = path.parent().unwrap_or(Path::new(""));
         let memory = folder.join(memory.unwrap_or_else(|| "memory.json".into()));
         let products = product.into_iter().map(|table| table.trusted(path)).collect::<Result<Vec<_>, _>>()?;
         let mut distinct: Vec<_> = products.iter().map(|one| &one.trust.product).collect();
@@ -291,7 +291,7 @@ impl TrustFile {
 
 impl ProductTable {
     fn trusted(self, path: &Path) -> Result<TrustedProduct, TrustError> {
-        let policy = files::folder(path).join(&self.policy);
+        let policy = path.parent().unwrap_or(Path::new("")).join(&self.policy);
         let octets = files::read(&policy, MAX_POLICY_BYTES)?;
         let purl = self.purl.clone();
         self.checked(policy, &octets).map_err(|why| TrustError::Value { path: path.into(), purl, why })

@@ -148,11 +148,12 @@ impl Publisher {
         if !new || !self.policy.quorum_met(|witness| open.lines.contains_key(&witness)) {
             return Ok(());
         }
-        if !open.met {
+        let late = open.met;
+        if !late {
             self.metrics.quorum_seconds.observe(open.since.elapsed().as_secs_f64());
             open.met = true;
         }
-        self.publish(open).await
+        self.publish(open, late).await
     }
 
     /// Keeps a line that is a valid cosignature by a witness of the policy; tells whether it is.
@@ -172,13 +173,19 @@ impl Publisher {
         false
     }
 
-    async fn publish(&self, open: &Open) -> Result<(), StoreError> {
+    /// Stores the cosigned checkpoint and wakes whoever waits for it. A late cosignature is not worth a synced write: the
+    /// checkpoint without it is durable and meets the policy.
+    async fn publish(&self, open: &Open, late: bool) -> Result<(), StoreError> {
         let rows = Arc::clone(&open.round.head);
         let mut note = rows.note.clone();
         note.signatures.extend(open.lines.values().cloned());
         let (store, text) = (self.store.clone(), note.to_string());
-        let stored = tokio::task::spawn_blocking(move || store.put_published(&text)).await;
-        stored.map_err(|error| StoreError::Damaged(format!("heads newest: {error}")))??;
+        if late {
+            store.put_published(&text, false)?;
+        } else {
+            let stored = tokio::task::spawn_blocking(move || store.put_published(&text, true)).await;
+            stored.map_err(|error| StoreError::Damaged(format!("heads newest: {error}")))??;
+        }
         // From here on the published checkpoint is durable.
         let checkpoint = rows.checkpoint.clone();
         self.metrics.published_size.set(i64::try_from(checkpoint.head.size).unwrap_or(i64::MAX));

@@ -125,7 +125,7 @@ impl Store {
         let meta = store.family("meta");
         batch.put_cf(meta, "schema", SCHEMA);
         batch.put_cf(meta, "origin", origin);
-        store.write(batch)?;
+        store.write(batch, true)?;
         Ok(store)
     }
 
@@ -170,10 +170,10 @@ impl Store {
         self.0.db.get_cf(self.family(family), key).map_err(|error| self.0.fault(error))
     }
 
-    /// Writes and syncs: after this the batch survives a loss of power.
-    fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
+    /// Writes; synced, the batch survives a loss of power.
+    fn write(&self, batch: WriteBatch, sync: bool) -> Result<(), StoreError> {
         let mut options = WriteOptions::default();
-        options.set_sync(true);
+        options.set_sync(sync);
         self.0.db.write_opt(batch, &options).map_err(|error| self.0.fault(error))
     }
 
@@ -201,7 +201,7 @@ impl Store {
         let Committed { head, time } = committed;
         let head = [head.size.to_be_bytes().as_slice(), &head.root.0, &time.to_be_bytes()].concat();
         write.put_cf(self.family("meta"), "head", head);
-        self.write(write)
+        self.write(write, true)
     }
 
     /// The head of the last commit; `None` before the first.
@@ -218,14 +218,14 @@ impl Store {
         Ok(Some(Committed { head, time: u64::from_be_bytes(time) }))
     }
 
-    /// Stores the newest cosigned checkpoint, synced.
+    /// Stores the newest cosigned checkpoint.
     ///
     /// # Errors
     /// [`StoreError::RocksDb`].
-    pub fn put_published(&self, note: &str) -> Result<(), StoreError> {
+    pub fn put_published(&self, note: &str, sync: bool) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         batch.put_cf(self.family("heads"), "newest", note);
-        self.write(batch)
+        self.write(batch, sync)
     }
 
     /// The newest cosigned checkpoint.

@@ -3,23 +3,23 @@
 use anyhow::Context as _;
 use spec::bundle::Bundle;
 use spec::state::ChannelValue;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Flips one bit in the middle of a file.
-pub(crate) fn flip_a_byte(path: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn flip_a_byte(path: &Path) -> anyhow::Result<()> {
     let mut bytes = std::fs::read(path)?;
     let middle = bytes.len() / 2;
     *bytes.get_mut(middle).context("an empty file")? ^= 1;
     std::fs::write(path, bytes)?;
-    Ok(path.into())
+    Ok(())
 }
 
 /// Reads a bundle, damages it, and writes it elsewhere in its one form.
-pub(crate) fn bundle(from: &Path, to: &Path, damage: fn(&mut Bundle)) -> anyhow::Result<PathBuf> {
+pub(crate) fn bundle(from: &Path, to: &Path, damage: fn(&mut Bundle)) -> anyhow::Result<()> {
     let mut bundle = Bundle::parse(&std::fs::read(from)?)?;
     damage(&mut bundle);
     std::fs::write(to, bundle.to_json())?;
-    Ok(to.into())
+    Ok(())
 }
 
 /// Keeps the log's signature and two cosignatures.

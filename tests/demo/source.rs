@@ -1,22 +1,20 @@
 //! The release: an archive of this repository at HEAD, and the client built from that archive.
 
 use crate::stage::Stage;
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What is released.
+/// What is released; paths are those in the demonstration's folder.
 pub(crate) struct Release {
     /// The commit that the archive was made of.
     pub(crate) commit: String,
-    /// The version.
-    pub(crate) version: String,
     /// The archive.
-    pub(crate) archive: PathBuf,
+    pub(crate) archive: String,
     /// The client as it was built.
-    pub(crate) plain: PathBuf,
+    pub(crate) plain: String,
     /// The client without its symbols.
-    pub(crate) stripped: PathBuf,
+    pub(crate) stripped: String,
 }
 
 /// Archives HEAD, unpacks it, builds it and strips the client.
@@ -26,24 +24,36 @@ pub(crate) fn make(stage: &Stage) -> anyhow::Result<Release> {
     if !dirty.is_empty() {
         stage.done("this checkout has changes that are not committed; the archive is of HEAD, without them");
     }
-    let (name, folder) = (format!("glarus-{}", &commit[..12]), stage.path("source"));
+    let name = format!("glarus-{}", commit.get(..12).unwrap_or(&commit));
+    let (archive, folder) = (format!("source/{name}.tar"), stage.path("source"));
     std::fs::create_dir_all(&folder)?;
-    let archive = folder.join(format!("{name}.tar"));
     let prefix = format!("--prefix={name}/");
-    output(Command::new("git").args(["archive", "--format=tar", &prefix, "-o"]).arg(&archive).arg("HEAD"))?;
+    output(Command::new("git").args(["archive", "--format=tar", &prefix, "-o"]).arg(stage.path(&archive)).arg("HEAD"))?;
     // Unpacked with the time of now: cargo compares times, and must not take an older build for this one.
-    output(Command::new("tar").arg("-xmf").arg(&archive).arg("-C").arg(&folder))?;
-    stage.done(&format!("commit {commit}: {}", archive.display()));
+    output(Command::new("tar").arg("-xmf").arg(stage.path(&archive)).arg("-C").arg(&folder))?;
+    stage.done(&format!("commit {commit}: {archive}"));
 
     let built = build(stage, &folder.join(name))?;
-    let release = stage.path("release");
-    std::fs::create_dir_all(&release)?;
-    let (plain, stripped) = (release.join("glarus"), release.join("glarus-stripped"));
-    std::fs::copy(built.join("debug/glarus"), &plain)?;
-    output(Command::new("strip").arg("-o").arg(&stripped).arg(&plain))?;
-    stage.done(&format!("built from that archive: {} and {}", plain.display(), stripped.display()));
-    let version = env!("CARGO_PKG_VERSION").into();
-    Ok(Release { commit, version, archive, plain, stripped })
+    std::fs::create_dir_all(stage.path("release"))?;
+    let (plain, stripped): (String, String) = ("release/glarus".into(), "release/glarus-stripped".into());
+    std::fs::copy(built.join("debug/glarus"), stage.path(&plain))?;
+    output(Command::new("strip").arg("-o").arg(stage.path(&stripped)).arg(stage.path(&plain)))?;
+    stage.done(&format!("built from that archive: {plain} and {stripped}"));
+    Ok(Release { commit, archive, plain, stripped })
+}
+
+/// Takes three files instead: an archive, and two that count as built from it.
+pub(crate) fn take(stage: &Stage, files: &[PathBuf]) -> anyhow::Result<Release> {
+    let [archive, plain, stripped] = files else { bail!("three files are needed, {} are given", files.len()) };
+    let place = |folder: &str, file: &Path| -> anyhow::Result<String> {
+        std::fs::create_dir_all(stage.path(folder))?;
+        let name = file.file_name().and_then(|name| name.to_str()).context("a file name")?;
+        let to = format!("{folder}/{name}");
+        std::fs::copy(file, stage.path(&to))?;
+        Ok(to)
+    };
+    let (archive, plain, stripped) = (place("source", archive)?, place("release", plain)?, place("release", stripped)?);
+    Ok(Release { commit: "0".repeat(40), archive, plain, stripped })
 }
 
 /// Builds an unpacked archive in a target folder of its own, which starts with what this build made of other people's

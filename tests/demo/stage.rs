@@ -3,6 +3,7 @@
 use crate::ORIGIN;
 use anyhow::{Context as _, ensure};
 use glarus_tests::process::{Server, program, run_ok};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,8 +12,6 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 /// The folder, the servers, the clock.
 pub(crate) struct Stage {
     dir: PathBuf,
-    /// The client that the demonstration uses, a copy of the one that was built before it.
-    pub(crate) glarus: PathBuf,
     log: Option<Server>,
     log_vkey: String,
     witnesses: Vec<(String, String, Server)>,
@@ -34,10 +33,9 @@ impl Stage {
         for folder in ["bin", "keys"] {
             std::fs::create_dir_all(dir.join(folder))?;
         }
-        let glarus = dir.join("bin/glarus");
-        std::fs::copy(program("glarus")?, &glarus)?;
+        std::fs::copy(program("glarus")?, dir.join("bin/glarus"))?;
         let (log, log_vkey, witnesses) = (None, String::new(), Vec::new());
-        Ok(Self { dir: dir.into(), glarus, log, log_vkey, witnesses, since: Instant::now() })
+        Ok(Self { dir: std::path::absolute(dir)?, log, log_vkey, witnesses, since: Instant::now() })
     }
 
     /// Building is over: from here on the time counts.
@@ -50,12 +48,11 @@ impl Stage {
         self.dir.join(name)
     }
 
-    /// Copies a file into a folder of its own, under its own name.
-    pub(crate) fn copy(&self, file: &Path, folder: &str) -> anyhow::Result<PathBuf> {
-        let folder = self.path(folder);
-        std::fs::create_dir_all(&folder)?;
-        let to = folder.join(file.file_name().context("a file name")?);
-        std::fs::copy(file, &to)?;
+    /// Copies a file of the folder into another folder of it, under its own name.
+    pub(crate) fn copy(&self, file: &str, folder: &str) -> anyhow::Result<String> {
+        std::fs::create_dir_all(self.path(folder))?;
+        let to = format!("{folder}/{}", short(file));
+        std::fs::copy(self.path(file), self.path(&to))?;
         Ok(to)
     }
 
@@ -64,28 +61,14 @@ impl Stage {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 
-    fn command(&self, arguments: &[impl AsRef<str>]) -> anyhow::Result<Output> {
-        let mut command = Command::new(std::path::absolute(&self.glarus)?);
-        // Paths are those of the repository's root, but keys/ and records are the demonstration's own.
-        for argument in arguments {
-            let argument = argument.as_ref();
-            let own = ["keys/", "genesis.json", "namespace.json"].iter().any(|name| argument.contains(name));
-            command.arg(if own && !argument.contains("target/demo") { self.own(argument) } else { argument.into() });
-        }
-        command.env("GLARUS_ORIGIN", ORIGIN);
+    /// Runs the client in the demonstration's folder, so that all names are relative to it.
+    fn command(&self, arguments: &[impl AsRef<OsStr>]) -> anyhow::Result<Output> {
+        let mut command = Command::new(self.path("bin/glarus"));
+        command.args(arguments).current_dir(&self.dir).env("GLARUS_ORIGIN", ORIGIN);
         if let Some(log) = &self.log {
             command.env("GLARUS_LOG_URL", &log.url);
         }
         command.stdin(Stdio::null()).output().context("starting glarus")
-    }
-
-    /// Puts the demonstration's folder before the names of its own files.
-    fn own(&self, argument: &str) -> String {
-        let folder = self.dir.display();
-        match argument.split_once(':') {
-            Some((role, keys)) => format!("{role}:{folder}/{keys}"),
-            None => format!("{folder}/{argument}"),
-        }
     }
 
     /// Runs a command of the client that must succeed.
@@ -108,8 +91,8 @@ impl Stage {
     }
 
     /// Judges a file that must be refused by this name; by any where it is empty.
-    pub(crate) fn verify_refused(&self, what: &str, name: &str, arguments: &[String]) -> anyhow::Result<()> {
-        let verify = [&["verify".to_owned()], arguments].concat();
+    pub(crate) fn verify_refused(&self, what: &str, name: &str, arguments: &[&str]) -> anyhow::Result<()> {
+        let verify = [&["verify"], arguments].concat();
         let output = self.command(&verify)?;
         self.show_refusal(what, name, &output)
     }
@@ -136,9 +119,10 @@ impl Stage {
     }
 
     /// Makes and starts four witnesses and the log.
-    pub(crate) fn start_servers(&mut self, genesis: &Path) -> anyhow::Result<()> {
+    pub(crate) fn start_servers(&mut self) -> anyhow::Result<()> {
+        let genesis = self.path("genesis.json");
         let log_dir = self.path("log");
-        let init = ["init", "--json", "--origin", ORIGIN, "--dir", text(&log_dir), "--genesis", text(genesis)];
+        let init = ["init", "--json", "--origin", ORIGIN, "--dir", text(&log_dir), "--genesis", text(&genesis)];
         self.log_vkey = vkey(&run_ok("glarus-log", &init)?)?;
         for number in 1..=4 {
             let name = format!("ch-{number}");
@@ -193,8 +177,13 @@ impl Stage {
     pub(crate) fn end(&self, command: &str) {
         let seconds = self.since.elapsed().as_secs_f64();
         println!("\nDone in {seconds:.1} s after building. Everything is in {}. Verify by hand:", self.dir.display());
-        println!("\n  {command}\n");
+        println!("\n  cd {} && {command}\n", self.dir.display());
     }
+}
+
+/// The last part of a path.
+pub(crate) fn short(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn vkey(json: &str) -> anyhow::Result<String> {
@@ -203,11 +192,6 @@ fn vkey(json: &str) -> anyhow::Result<String> {
 }
 
 /// A path as an argument.
-pub(crate) fn text(path: &Path) -> &str {
+fn text(path: &Path) -> &str {
     path.to_str().unwrap_or_else(|| unreachable!("{} is not UTF-8", path.display()))
-}
-
-/// `FILE.extension` for a file.
-pub(crate) fn beside(file: &Path, extension: &str) -> PathBuf {
-    PathBuf::from(format!("{}.{extension}", text(file)))
 }

@@ -3,7 +3,7 @@
 use super::{Outcome, say, write};
 use crate::cli::{InspectArgs, PolicyCommand};
 use anyhow::Context as _;
-use glarus::{files, inspect};
+use glarus::{files, inspect, report};
 use spec::policy::{MAX_POLICY_BYTES, Policy};
 
 pub(crate) fn policy(command: PolicyCommand) -> anyhow::Result<Outcome> {
@@ -11,7 +11,14 @@ pub(crate) fn policy(command: PolicyCommand) -> anyhow::Result<Outcome> {
     let bytes = files::read(&file, MAX_POLICY_BYTES)?;
     let policy = Policy::parse(&bytes).with_context(|| format!("{}: not a policy", file.display()))?;
     let checked = policy.check();
-    say(output, &inspect::strength(&policy, &checked));
+    if output.json {
+        say(output, &inspect::strength(&policy, &checked));
+    } else {
+        let refused = if checked.is_ok() { "" } else { "REFUSED: " };
+        let headline = format!("{refused}{}", inspect::strength_words(&policy, &checked));
+        let rows = [("witnesses", inspect::units(&policy).join(", ")), ("logs", inspect::logs(&policy).join(", "))];
+        write(report::lines(&headline, &rows).as_bytes());
+    }
     Ok(if checked.is_ok() { Outcome::Done } else { Outcome::Refused })
 }
 

@@ -4,7 +4,7 @@ use super::bundle::{self, Track};
 use super::{Outcome, block_on, given, say};
 use crate::cli::{BuildArgs, ReleaseArgs, SourceArgs, UpdateArgs};
 use anyhow::Context as _;
-use glarus::net::Logged;
+use glarus::net::{Logged, NetError};
 use glarus::release::{self, Builds, Kept, Release};
 use glarus::table::Table;
 use glarus::{files, keys};
@@ -96,7 +96,11 @@ fn send(beside: &Path, statement: &Statement, args: &ReleaseArgs) -> anyhow::Res
         return Ok((table.row("next", "sent nothing: the same command without --no-submit does"), false));
     };
     let submitted = block_on(async { Ok(log.submit(&release.envelope, &release.record, args.log.wait()).await?) });
-    let logged = submitted.with_context(|| format!("{} is kept", release.path.display()))?;
+    let logged = submitted.map_err(|error: anyhow::Error| {
+        let refused = matches!(error.downcast_ref(), Some(NetError::Refused(_)));
+        let otherwise = if refused { "; remove it to try otherwise" } else { "" };
+        error.context(format!("{} is signed and kept{otherwise}", release.path.display()))
+    })?;
     let proof = release::proof_path(&release.path);
     files::replace(&proof, logged.proof.as_bytes(), 0o644)?;
     Ok((kept_table(logged_table(&logged), &release).text("proof", proof.display()), true))

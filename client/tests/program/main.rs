@@ -1,0 +1,9 @@
+//! The program `glarus` as its users run it: what it writes, what it refuses, what it leaves behind.
+
+mod authority;
+mod keys;
+mod look;
+mod release;
+mod stage;
+mod verify;
+mod world;

@@ -1,0 +1,295 @@
+//! A log in memory that takes every record: what a log answers, without its judgement, store and witnesses.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use glarus_shell::http::problem;
+use spec::api::{self, Submitted};
+use spec::bundle::{Bundle, MapProved, Proved, Status};
+use spec::checkpoint::{self, Checkpoint};
+use spec::cosignature;
+use spec::map::{self, Tile, Tiles};
+use spec::merkle::{Hash, TreeHead, leaf_hash, node_hash};
+use spec::note::{KeyKind, Note, Skey};
+use spec::record::{Digest, Predicate, Record};
+use spec::state::{
+    self, AuthorityValue, BuildValue, ChannelValue, RULES, SourceValue, StateEntry, TargetLine, UpdateValue,
+};
+use spec::verdict;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+pub(crate) const ORIGIN: &str = "log.acme.example/updates";
+/// When everything happens unless a test says otherwise: 2026-11-23 at 10:33:20 UTC.
+pub(crate) const TIME: u64 = 1_795_430_000;
+
+pub(crate) struct World {
+    entries: Vec<Vec<u8>>,
+    map: BTreeMap<String, String>,
+    /// The time of cosignatures and state entries.
+    pub(crate) time: u64,
+    /// How many of the four witnesses cosign.
+    pub(crate) cosigning: usize,
+    /// How many questions for a proof are answered with "not yet".
+    pub(crate) late: usize,
+    /// What is wrong with the next submission.
+    pub(crate) refuse: Option<(u16, &'static str)>,
+}
+
+fn log_key() -> Skey {
+    Skey::from_seed(ORIGIN, KeyKind::Ed25519, [100; 32]).unwrap()
+}
+
+fn witness(number: u8) -> Skey {
+    Skey::from_seed(&format!("witness.example/ch-{number}"), KeyKind::CosignatureEd25519, [100 + number; 32]).unwrap()
+}
+
+/// The policy of its clients: three of four.
+pub(crate) fn policy() -> String {
+    let witnesses = (1..=4).map(|number| format!("witness ch-{number} {}\n", witness(number).vkey()));
+    let witnesses: String = witnesses.collect();
+    format!("log {}\n{witnesses}group quorum 3 ch-1 ch-2 ch-3 ch-4\nquorum quorum\n", log_key().vkey())
+}
+
+impl World {
+    pub(crate) fn new(genesis: &[u8]) -> Self {
+        let (entries, map) = (Vec::new(), BTreeMap::new());
+        let mut world = Self { entries, map, time: TIME, cosigning: 4, late: 0, refuse: None };
+        world.push(genesis);
+        world
+    }
+
+    /// Logs a record and a state entry after it; returns the record's index, and whether it was logged before.
+    pub(crate) fn push(&mut self, entry: &[u8]) -> (u64, bool) {
+        if let Some(at) = self.entries.iter().position(|one| one == entry) {
+            return (at as u64, true);
+        }
+        let record = Record::parse_entry(entry).unwrap();
+        let index = self.entries.len() as u64;
+        self.entries.push(entry.into());
+        self.note_in_map(&record, index);
+        self.close_batch();
+        (index, false)
+    }
+
+    fn close_batch(&mut self) {
+        let root = map::root(&self.tiles()).unwrap();
+        self.entries.push(StateEntry { time: self.time, rules: RULES, root }.to_bytes());
+    }
+
+    /// Withdraws an update, as a record of a kind that is not logged yet would.
+    pub(crate) fn withdraw(&mut self, update: &Digest, index: u64) {
+        let value = UpdateValue::Withdrawn { index, by: Digest::of(b"withdrawal") };
+        self.map.insert(state::update_key(update), value.to_text());
+        self.entries.push(b"a record".to_vec());
+        self.close_batch();
+    }
+
+    fn note_in_map(&mut self, record: &Record, index: u64) {
+        let id = record.id;
+        let (key, value) = match &record.statement.predicate {
+            Predicate::Authority(authority) => {
+                let value = AuthorityValue { epoch: authority.epoch, id, index };
+                (state::authority_key(authority.namespace.as_str()), value.to_text())
+            }
+            Predicate::Source(_) => (state::source_key(&id), SourceValue { index, reviews: BTreeMap::new() }.to_text()),
+            Predicate::Build(_) => (state::build_key(&id), BuildValue { index, rebuilds: BTreeMap::new() }.to_text()),
+            Predicate::Update(update) => {
+                let key = state::channel_key(update.product.as_str(), &update.channel);
+                let mut channel = match self.map.get(&key) {
+                    Some(text) => ChannelValue::parse(text).unwrap(),
+                    None => ChannelValue { sequence: 0, targets: BTreeMap::new() },
+                };
+                channel.sequence = update.sequence;
+                let line = TargetLine { sequence: update.sequence, id, index };
+                channel.targets.insert(update.target.clone(), line);
+                self.map.insert(key, channel.to_text());
+                (state::update_key(&id), UpdateValue::Live { index }.to_text())
+            }
+        };
+        self.map.insert(key, value);
+    }
+
+    fn tiles(&self) -> Tiles {
+        let mut tiles = Tiles(BTreeMap::new());
+        for (key, value) in &self.map {
+            prepare(&mut tiles, key);
+            map::put(&mut tiles, &[(map::key_hash(key), map::value_hash(value))]).unwrap();
+        }
+        tiles
+    }
+
+    /// The newest cosigned checkpoint.
+    pub(crate) fn checkpoint(&self) -> Note {
+        let leaves = self.leaves();
+        let head = TreeHead { size: leaves.len() as u64, root: root(&leaves) };
+        let checkpoint = Checkpoint::new(ORIGIN, head);
+        let text = checkpoint.to_text();
+        let mut signatures = vec![checkpoint::sign(&checkpoint, &log_key())];
+        let cosign = |number: usize| cosignature::sign(&text, self.time, &witness(number as u8));
+        signatures.extend((1..=self.cosigning).map(cosign));
+        Note { text, signatures }
+    }
+
+    fn leaves(&self) -> Vec<Hash> {
+        self.entries.iter().map(|entry| leaf_hash(entry)).collect()
+    }
+
+    fn proved(&self, index: u64) -> Proved {
+        let at = index as usize;
+        Proved { index, entry: self.entries[at].clone(), proof: path(&self.leaves(), at) }
+    }
+
+    fn records(&self) -> impl Iterator<Item = (u64, Record)> {
+        (0..).zip(&self.entries).filter_map(|(index, entry)| Some((index, Record::parse_entry(entry).ok()?)))
+    }
+
+    /// The status for an update.
+    pub(crate) fn status(&self, update: &Digest) -> Status {
+        let (_, record) = self.records().find(|(_, record)| record.id == *update).unwrap();
+        let Predicate::Update(says) = &record.statement.predicate else { panic!() };
+        let (mut authorities, mut namespace) = (Vec::new(), String::new());
+        let (mut builds, mut sources) = (Vec::new(), Vec::new());
+        for (index, record) in self.records() {
+            match &record.statement.predicate {
+                Predicate::Authority(one) if says.product.in_namespace(one.namespace.as_str()) => {
+                    namespace = one.namespace.to_string();
+                    authorities.push(self.proved(index));
+                }
+                Predicate::Source(_) => sources.push(record.id),
+                Predicate::Build(_) => builds.push(record.id),
+                _ => {}
+            }
+        }
+        let keys = verdict::map_keys(&says.product, &namespace, &says.channel, update, &builds, &sources);
+        let mut tiles = self.tiles();
+        let map = keys.into_iter().map(|key| {
+            prepare(&mut tiles, &key);
+            MapProved { proof: map::prove(&tiles, &key).unwrap(), value: self.map.get(&key).cloned(), key }
+        });
+        let map = map.collect();
+        let state = self.proved(self.entries.len() as u64 - 1);
+        Status { checkpoint: self.checkpoint(), state, records: authorities, map }
+    }
+
+    /// The bundle of the newest update that carries a file, with every build and source that is logged.
+    pub(crate) fn bundle(&self, sha256: &Digest) -> Option<Bundle> {
+        let carries = |record: &Record| {
+            let mut files = record.statement.subjects.iter().map(|subject| &subject.sha256);
+            matches!(record.statement.predicate, Predicate::Update(_)) && files.any(|file| file == sha256)
+        };
+        let (update, record) = self.records().filter(|(_, record)| carries(record)).last()?;
+        let built = |record: &Record| matches!(record.statement.predicate, Predicate::Source(_) | Predicate::Build(_));
+        let used = self.records().filter(|(index, record)| built(record) || *index == update);
+        let records = used.map(|(index, _)| self.proved(index)).collect();
+        Some(Bundle { checkpoint: self.checkpoint(), records, status: self.status(&record.id) })
+    }
+}
+
+fn prepare(tiles: &mut Tiles, key: &str) {
+    loop {
+        let missing = map::missing(tiles, &[map::key_hash(key)]);
+        if missing.is_empty() {
+            return;
+        }
+        tiles.0.extend(missing.into_iter().map(|path| (path, Tile::default())));
+    }
+}
+
+/// RFC 6962: the largest power of two below the number of leaves.
+fn split(leaves: &[Hash]) -> usize {
+    leaves.len().next_power_of_two() / 2
+}
+
+fn root(leaves: &[Hash]) -> Hash {
+    match leaves {
+        [leaf] => *leaf,
+        _ => {
+            let (left, right) = leaves.split_at(split(leaves));
+            node_hash(&root(left), &root(right))
+        }
+    }
+}
+
+fn path(leaves: &[Hash], at: usize) -> Vec<Hash> {
+    if leaves.len() == 1 {
+        return Vec::new();
+    }
+    let (left, right) = leaves.split_at(split(leaves));
+    let (mut inner, sibling) = match at.checked_sub(left.len()) {
+        None => (path(left, at), root(right)),
+        Some(at) => (path(right, at), root(left)),
+    };
+    inner.push(sibling);
+    inner
+}
+
+type Shared = Arc<Mutex<World>>;
+
+/// Serves it until the process ends; returns its URL.
+pub(crate) fn serve(world: &Shared) -> String {
+    let router = Router::new()
+        .route(api::RECORDS, post(submit))
+        .route("/api/v1/proofs/{index}", get(proof))
+        .route("/api/v1/bundles/{sha256}", get(bundle))
+        .route("/api/v1/status/{purl}", get(status))
+        .with_state(world.clone());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let (_never, shutdown) = glarus_shell::shutdown::Shutdown::new();
+            let limits = glarus_shell::http::Limits::default();
+            glarus_shell::http::serve(listener, router, limits, shutdown).await;
+        });
+    });
+    url
+}
+
+async fn submit(State(world): State<Shared>, body: Bytes) -> Response {
+    let mut world = world.lock().unwrap();
+    if let Some((status, name)) = world.refuse {
+        return problem(status, name, "as the test wants it".into());
+    }
+    let record = Record::parse_submission(&body).unwrap();
+    let (index, known) = world.push(&body);
+    let mut submitted = Submitted { index, id: record.id, head: None, proof: None };
+    if world.late > 0 {
+        let location = [(header::LOCATION, api::proof_path(index))];
+        return (StatusCode::ACCEPTED, location, submitted.to_json()).into_response();
+    }
+    let (proved, checkpoint) = (world.proved(index), world.checkpoint());
+    let head = TreeHead { size: world.entries.len() as u64, root: root(&world.leaves()) };
+    let mut proof = proved.to_tlog_proof(&checkpoint);
+    proof.extra = None;
+    (submitted.head, submitted.proof) = (Some(head), Some(proof.to_text()));
+    (if known { StatusCode::OK } else { StatusCode::CREATED }, submitted.to_json()).into_response()
+}
+
+async fn proof(State(world): State<Shared>, Path(index): Path<u64>) -> Response {
+    let mut world = world.lock().unwrap();
+    if let Some(late) = world.late.checked_sub(1) {
+        world.late = late;
+        return problem(503, "not-published-yet", "no checkpoint is cosigned yet".into());
+    }
+    world.proved(index).to_tlog_proof(&world.checkpoint()).to_text().into_response()
+}
+
+async fn bundle(State(world): State<Shared>, Path(sha256): Path<String>) -> Response {
+    match world.lock().unwrap().bundle(&Digest::parse(&sha256).unwrap()) {
+        Some(bundle) => bundle.to_json().into_response(),
+        None => problem(404, "not-found", format!("no update that is logged carries the file {sha256}")),
+    }
+}
+
+async fn status(State(world): State<Shared>, Path(_): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap();
+    let update = query.rsplit_once("update=").unwrap().1;
+    world.lock().unwrap().status(&Digest::parse(update).unwrap()).to_json().into_response()
+}
