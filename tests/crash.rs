@@ -122,7 +122,7 @@ async fn nothing_acknowledged_is_lost() -> anyhow::Result<()> {
             submitters.push(task.await?);
         }
         published.extend(watcher.await?);
-        world.start_log()?;
+        world.start_log().await?;
     }
     let acknowledged: Vec<_> = submitters.into_iter().flat_map(|submitter| submitter.acknowledged).collect();
     check(&world, &policy, &acknowledged, &published).await

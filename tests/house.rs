@@ -207,7 +207,8 @@ fn markdown_has_one_sentence_a_line_and_no_dead_links() {
         let (text, folder) = (read(&path), root().join(&path).parent().unwrap().to_owned());
         for (number, line) in prose(&text) {
             let mut ends = line.match_indices(['.', '?', '!']).map(|(at, _)| &line[at + 1..]);
-            let second = ends.any(|rest| rest.strip_prefix(' ').is_some_and(|rest| rest.starts_with(char::is_uppercase)));
+            let second =
+                ends.any(|rest| rest.strip_prefix(' ').is_some_and(|rest| rest.starts_with(char::is_uppercase)));
             assert!(!second, "{path}:{number}: two sentences: {line}");
         }
         for part in text.split("](").skip(1) {

@@ -30,8 +30,7 @@ async fn published_text(world: &World) -> anyhow::Result<String> {
 async fn without_a_quorum_nothing_is_published_and_nothing_is_lost() -> anyhow::Result<()> {
     let mut world = World::prepare(4, 3)?;
     set_wait_ms(&world, 50)?;
-    world.start_log()?;
-    while world.get("/readyz").await?.status != 200 {}
+    world.start_log().await?;
     let before = published_text(&world).await?;
     for witness in world.witnesses.iter().take(2) {
         witness.server.as_ref().context("a witness")?.signal(Signal::STOP)?;
@@ -66,7 +65,7 @@ async fn the_same_record_again_is_the_same_entry() -> anyhow::Result<()> {
     assert_eq!((again.status, Submitted::parse(&again.body)?.index), (200, first.index));
     // Also after a restart, and whoever signed it.
     world.log.take().context("the log")?.stop()?;
-    world.start_log()?;
+    world.start_log().await?;
     let again = world.submit(&source).await?;
     assert_eq!((again.index, again.head), (first.index, first.head));
     Ok(())
@@ -126,7 +125,7 @@ async fn sigterm_finishes_what_was_accepted() -> anyhow::Result<()> {
             }
         }
     }
-    world.start_log()?;
+    world.start_log().await?;
     for submitted in acknowledged {
         let reply = world.get(&api::record_path(&submitted.id)).await?;
         ensure!(reply.status == 200, "entry {} is gone", submitted.index);
@@ -194,6 +193,47 @@ async fn a_bundle_leads_from_the_file_to_the_source() -> anyhow::Result<()> {
             && status.records == bundle.status.records
             && status.state == bundle.status.state
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_copy_of_the_database_does_not_fork_the_log() -> anyhow::Result<()> {
+    let mut world = World::start(4, 3).await?;
+    world.log.take().context("the log")?.stop()?;
+    let (db, copy) = (world.log_dir().join("db"), world.dir.path().join("old"));
+    copy_files(&db, &copy)?;
+    world.start_log().await?;
+    world.submit(&world.vendor.source("shield", b"archive")).await?;
+    world.log.take().context("the log")?.stop()?;
+    let newest = world.dir.path().join("newest");
+    std::fs::rename(&db, &newest)?;
+    std::fs::rename(&copy, &db)?;
+
+    world.start_log_unconfirmed()?;
+    let reply = world.post(api::RECORDS, &world.vendor.source("shield", b"another").envelope).await?;
+    assert_eq!((reply.status, Problem::parse(&reply.body)?.name.as_str()), (503, "not-confirmed"));
+    while world.log_lines().matches("was an old copy of the database restored?").count() < 4 {
+        assert_eq!(world.get("/readyz").await?.status, 503);
+    }
+    let metrics = String::from_utf8(world.get("/metrics").await?.body.to_vec())?;
+    assert!(metrics.contains("glarus_log_batch_records_count 0"), "something was sequenced: {metrics}");
+    // It still serves what it has, and stops when it is told to.
+    assert_eq!(world.get("/tile/entries/000.p/4").await?.status, 200);
+    assert_eq!(world.log.take().context("the log")?.stop()?.code(), Some(0));
+
+    std::fs::remove_dir_all(&db)?;
+    std::fs::rename(&newest, &db)?;
+    world.start_log().await?;
+    world.submit(&world.vendor.source("shield", b"another")).await?;
+    Ok(())
+}
+
+fn copy_files(from: &std::path::Path, to: &std::path::Path) -> anyhow::Result<()> {
+    std::fs::create_dir(to)?;
+    for file in std::fs::read_dir(from)? {
+        let file = file?;
+        std::fs::copy(file.path(), to.join(file.file_name()))?;
+    }
     Ok(())
 }
 

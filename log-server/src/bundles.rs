@@ -204,7 +204,8 @@ impl<'a> Maker<'a> {
         let mut rows = Rows::default();
         self.view().answer(admission::needs(&record), &mut rows)?;
         let governing = rows.governing(&update.product).map_err(corrupt)?;
-        let (namespace, _) = governing.ok_or_else(|| StoreError::Damaged(format!("no authority for entry {index}")))?;
+        let authority = governing.ok_or_else(|| StoreError::Damaged(format!("no authority for entry {index}")))?;
+        let namespace = authority.namespace.to_string();
         let mut lineage = Lineage { id: record.id, update, namespace, records: BTreeMap::new() };
         let mut next = BTreeSet::new();
         for id in &lineage.update.builds {
@@ -215,9 +216,11 @@ impl<'a> Maker<'a> {
             let record = self.record(index)?;
             if let Predicate::Build(build) = &record.statement.predicate {
                 self.view().answer(admission::needs(&record), &mut rows)?;
-                self.view().answer(admission::needs_more(&record, &rows).map_err(corrupt)?, &mut rows)?;
-                let leads =
-                    admission::leads(build, &lineage.namespace, &lineage.update.product, &rows).map_err(corrupt)?;
+                let namespace = &lineage.namespace;
+                let looks = admission::leads_needs(build, namespace, &rows).map_err(corrupt)?;
+                self.view().answer(looks, &mut rows)?;
+                let leads = admission::leads(index, build, namespace, &lineage.update.product, &rows);
+                let leads = leads.map_err(corrupt)?;
                 next.extend(leads.into_iter().filter(|lead| !lineage.records.contains_key(lead)));
             }
             lineage.records.insert(index, record);

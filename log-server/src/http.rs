@@ -4,7 +4,7 @@ use crate::bundles::{self, BundleFault, Track};
 use crate::metrics::Metrics;
 use crate::publisher::Published;
 use crate::sequencer::{Sequenced, Submission};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -12,6 +12,8 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use glarus_shell::http::problem;
+use spec::admission::signatures::{self, Checked};
+use spec::admission::{Corrupt, Rows};
 use spec::api::{self, Submitted};
 use spec::entry_bundle;
 use spec::record::{Digest, Product, Record};
@@ -24,8 +26,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// What the handlers share. None of them writes.
 #[derive(Clone)]
 pub struct Api {
+    /// The rows as of now, read to check signatures; the sequencer alone decides.
+    pub store: Store,
     /// What is published; its rows answer all reads.
     pub published: watch::Receiver<Option<Arc<Published>>>,
+    /// Whether a quorum has confirmed the head that the log started with; before, nothing is taken.
+    pub confirmed: watch::Receiver<bool>,
     /// The sequencer's queue; closed when the last of these is dropped.
     pub queue: mpsc::Sender<Submission>,
     /// How long a submitter waits for the quorum.
@@ -99,6 +105,12 @@ fn answer(result: Answer) -> Response {
 }
 
 impl Api {
+    fn confirmed(&self) -> Result<(), Refused> {
+        let detail =
+            "no quorum of witnesses has confirmed the log's last head since it started; nothing is taken before";
+        if *self.confirmed.borrow() { Ok(()) } else { Err(Refused::new(503, "not-confirmed", detail)) }
+    }
+
     fn published(&self) -> Result<Arc<Published>, Refused> {
         let published = self.published.borrow().clone();
         published.ok_or_else(|| Refused::new(503, "not-published-yet", "no checkpoint is cosigned by a quorum yet"))
@@ -114,7 +126,7 @@ async fn checkpoint(State(api): State<Api>) -> Response {
 }
 
 async fn ready(State(api): State<Api>) -> Response {
-    answer(api.published().map(|_| "ready\n".into_response()))
+    answer(api.confirmed().map(|()| "ready\n".into_response()))
 }
 
 async fn tile(State(api): State<Api>, Path(path): Path<String>) -> Response {
@@ -278,7 +290,8 @@ async fn take_record(api: &Api, query: &str, body: &[u8]) -> Answer {
     let record = Record::parse_submission(body)
         .map_err(|error| Refused::new(error.status(), error.name(), error.to_string()))?;
     let id = record.id;
-    let Sequenced { index, known } = sequence(api, record).await?;
+    let checked = check_signatures(api, &record)?;
+    let Sequenced { index, known } = sequence(api, record, checked).await?;
     // From here on the record is durable, whatever becomes of the answer.
     let mut published = api.published.clone();
     let covers = |published: &Option<Arc<Published>>| {
@@ -310,10 +323,21 @@ fn json(submitted: &Submitted) -> impl axum::response::IntoResponse + use<> {
     ([(header::CONTENT_TYPE, "application/json")], submitted.to_json())
 }
 
+/// Verifies a record's signatures here, where any core can, so that the sequencer need not. What its rows do not tell yet,
+/// because the authority or a dependency is on its way into the log, is left to the sequencer.
+fn check_signatures(api: &Api, record: &Record) -> Result<Checked, StoreError> {
+    let damaged = |corrupt: Corrupt| StoreError::Damaged(corrupt.to_string());
+    let mut rows = Rows::default();
+    api.store.answer(signatures::needs(record), &mut rows)?;
+    api.store.answer(signatures::needs_more(record, &rows).map_err(damaged)?, &mut rows)?;
+    signatures::check(record, &rows).map_err(damaged)
+}
+
 /// Gives a record to the sequencer and waits until it is durable or refused.
-async fn sequence(api: &Api, record: Record) -> Result<Sequenced, Refused> {
+async fn sequence(api: &Api, record: Record, checked: Checked) -> Result<Sequenced, Refused> {
+    api.confirmed()?;
     let (reply, answer) = oneshot::channel();
-    api.queue.try_send(Submission { record, reply }).map_err(|_| {
+    api.queue.try_send(Submission { record, checked, reply }).map_err(|_| {
         api.metrics.queue_full.inc();
         Refused::new(503, "queue-full", "the log's queue is full, or the log is stopping; nothing was taken")
     })?;

@@ -27,7 +27,7 @@ use glarus_shell::shutdown::Shutdown;
 use glarus_shell::{files, keys};
 use metrics::Metrics;
 use publisher::{Published, Publisher};
-use sequencer::{Sequencer, SignedHead};
+use sequencer::{Sequencer, SignedHead, Submission};
 use spec::note::{KeyKind, Skey};
 use spec::policy::Policy;
 use spec::record::{Record, RecordError};
@@ -37,6 +37,7 @@ use std::time::Duration;
 use store::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinError;
 
 /// Why a log is not made, or does not run.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +137,7 @@ pub async fn run(
 pub struct Log {
     config: Config,
     policy: Policy,
+    witnesses: Vec<String>,
     store: Store,
     sequencer: Sequencer,
     head: Arc<SignedHead>,
@@ -155,7 +157,14 @@ impl Log {
             let (have, need) = (key.vkey().name.clone(), config.origin.clone());
             return Err(LogError::OtherKey { path: key_file, have, need });
         }
-        let (_, policy) = read_policy(&dir.join(&config.policy))?;
+        let policy_file = dir.join(&config.policy);
+        let (_, policy) = read_policy(&policy_file)?;
+        let witnesses = witness_urls(&policy, &config.witnesses);
+        if witnesses.is_empty() {
+            let cause =
+                "no witness has a URL, here or in the configuration: no checkpoint would ever be published".into();
+            return Err(LogError::Policy { path: policy_file, cause });
+        }
         let store = Store::open(&database(dir), &config.origin)?;
         let metrics = Arc::new(Metrics::new()?);
         let log_key = key.vkey().clone();
@@ -164,50 +173,76 @@ impl Log {
         let head = Arc::new(head);
         tracing::info!(origin = %config.origin, head = %head.checkpoint.head, "recovered");
         let published = publisher::recover(&store, &log_key, &head)?;
-        Ok(Self { config: config.clone(), policy, store, sequencer, head, published, metrics })
+        Ok(Self { config: config.clone(), policy, witnesses, store, sequencer, head, published, metrics })
     }
 
     /// Serves until told to stop: then what was accepted is finished.
     ///
+    /// Reads are answered at once. Nothing is sequenced before a quorum has cosigned the recovered head anew: had this
+    /// database been restored from an old copy, the witnesses would have seen more than it holds and would not.
+    ///
     /// # Errors
     /// [`LogError`]: its store failed and it had to end.
     pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> Result<(), LogError> {
-        let Self { config, policy, store, sequencer, head, published, metrics } = self;
+        let Self { config, policy, witnesses, store, sequencer, head, published, metrics } = self;
         let (published, subscriber) = watch::channel(published);
         let (queue, submissions) = mpsc::channel(config.queue.max(1));
         let (heads_in, heads) = watch::channel(head);
+        let (confirmed, confirmation) = watch::channel(false);
 
         let refresh = Duration::from_secs(config.refresh_s.max(1));
-        let witnesses = witness_urls(&policy, &config.witnesses);
-        let publisher = Publisher { policy, store, witnesses, refresh, metrics: Arc::clone(&metrics), published };
         let api = http::Api {
+            store: store.clone(),
             published: subscriber,
+            confirmed: confirmation.clone(),
             queue,
             wait: Duration::from_millis(config.wait_ms),
             metrics: Arc::clone(&metrics),
         };
         let router = http::routes(api).merge(metrics.registry.routes());
         let limits = Limits { body_bytes: spec::record::MAX_SUBMISSION_BYTES, ..Limits::default() };
+        let publisher = Publisher { policy, store, witnesses, refresh, metrics, published, confirmed };
 
-        let mut sequencing = tokio::task::spawn_blocking(move || sequencer.run(submissions, &heads_in));
         let mut publishing = tokio::spawn(publisher.run(heads));
-        let ended = |error: &dyn std::fmt::Display| LogError::Sequencer(error.to_string());
+        let mut sequencing = tokio::spawn(sequence(sequencer, confirmation.clone(), submissions, heads_in));
         tokio::select! {
             () = glarus_shell::http::serve(listener, router, limits, shutdown) => {}
-            result = &mut sequencing => return Err(result.map_or_else(|error| ended(&error), end)),
-            result = &mut publishing => return Err(result.map_or_else(|error| ended(&error), end)),
+            result = &mut sequencing => return Err(ended(result)),
+            result = &mut publishing => return Err(match result {
+                // It ends in peace when the sequencer has ended, who knows why.
+                Ok(Ok(())) => ended(sequencing.await),
+                result => ended(result),
+            }),
         }
         // The server has let go of the queue: what was accepted is sequenced, then both end.
-        sequencing.await.map_err(|error| ended(&error))??;
+        if *confirmation.borrow() {
+            sequencing.await.map_err(|error| LogError::Sequencer(error.to_string()))??;
+        }
         publishing.abort();
         Ok(())
     }
 }
 
-fn end(result: Result<(), StoreError>) -> LogError {
+/// Runs the sequencer on a thread of its own once the recovered head is confirmed.
+async fn sequence(
+    sequencer: Sequencer,
+    mut confirmed: watch::Receiver<bool>,
+    submissions: mpsc::Receiver<Submission>,
+    heads: watch::Sender<Arc<SignedHead>>,
+) -> Result<(), StoreError> {
+    if confirmed.wait_for(|confirmed| *confirmed).await.is_err() {
+        return Ok(());
+    }
+    let running = tokio::task::spawn_blocking(move || sequencer.run(submissions, &heads));
+    running.await.unwrap_or_else(|error| Err(StoreError::Damaged(format!("the sequencer: {error}"))))
+}
+
+/// Why a part of the log ended that should not have.
+fn ended(result: Result<Result<(), StoreError>, JoinError>) -> LogError {
     match result {
-        Err(error) => error.into(),
-        Ok(()) => LogError::Sequencer("its queue was closed".into()),
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(())) => LogError::Sequencer("its queue was closed".into()),
+        Err(error) => LogError::Sequencer(error.to_string()),
     }
 }
 

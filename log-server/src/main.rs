@@ -91,7 +91,9 @@ fn init(
         return Ok(());
     }
     println!("log {origin} made in {}\nvkey  {vkey}", dir.display());
-    println!("next  give the vkey to the witnesses: glarus-witness add-log --dir DIR --origin {origin} --vkey '{vkey}'");
+    println!(
+        "next  give the vkey to the witnesses: glarus-witness add-log --dir DIR --origin {origin} --vkey '{vkey}'"
+    );
     if policy.is_none() {
         println!("      write {}: log, witness and quorum lines (C2SP tlog-policy)", dir.join("policy").display());
     }

@@ -12,6 +12,7 @@ use crate::witnesses::{Answer, Round, Witness};
 use glarus_shell::http::Client;
 use spec::checkpoint::{self, Checkpoint};
 use spec::cosignature;
+use spec::merkle::{Frontier, peaks};
 use spec::note::{Note, NoteSignature, Vkey};
 use spec::policy::Policy;
 use std::collections::BTreeMap;
@@ -51,12 +52,14 @@ pub struct Publisher {
     pub metrics: Arc<Metrics>,
     /// Takes what is published.
     pub published: watch::Sender<Option<Arc<Published>>>,
+    /// Told once a quorum has cosigned the head that the log started with.
+    pub confirmed: watch::Sender<bool>,
 }
 
 /// Reads the checkpoint that was published last, for the rows of a recovered head.
 ///
 /// # Errors
-/// [`StoreError::Damaged`]: the stored note is not a checkpoint of this log, or is larger than the tree.
+/// [`StoreError::Damaged`]: the stored note is not a checkpoint of this log, or not one of this tree.
 pub fn recover(store: &Store, log_key: &Vkey, head: &Arc<SignedHead>) -> Result<Option<Arc<Published>>, StoreError> {
     let Some(bytes) = store.published()? else { return Ok(None) };
     let damaged = |why: String| StoreError::Damaged(format!("heads newest: {why}"));
@@ -66,6 +69,11 @@ pub fn recover(store: &Store, log_key: &Vkey, head: &Arc<SignedHead>) -> Result<
     if checkpoint.head.size > head.checkpoint.head.size {
         let (have, need) = (checkpoint.head, head.checkpoint.head);
         return Err(damaged(format!("the published head ({have}) is larger than the tree ({need})")));
+    }
+    let size = checkpoint.head.size;
+    let frontier = Frontier::new(size, head.view.nodes(peaks(size).into_iter())?);
+    if frontier.map(|frontier| frontier.root()) != Some(checkpoint.head.root) {
+        return Err(damaged(format!("the tree has another root than the published head ({})", checkpoint.head)));
     }
     Ok(Some(Arc::new(Published { checkpoint, note, rows: Arc::clone(head) })))
 }
@@ -84,7 +92,10 @@ impl Publisher {
     /// # Errors
     /// [`StoreError`]: the process must stop.
     pub async fn run(self, mut heads: watch::Receiver<Arc<SignedHead>>) -> Result<(), StoreError> {
-        let mut open = self.first_round(heads.borrow_and_update().clone());
+        // The first round sends the recovered head. What was published before does not count in it: the witnesses must
+        // agree now.
+        let round = Arc::new(Round { number: 0, head: heads.borrow_and_update().clone() });
+        let mut open = Open { round, lines: BTreeMap::new(), since: Instant::now(), met: false };
         let (rounds, _) = watch::channel(Arc::clone(&open.round));
         let (answers, mut inbox) = mpsc::channel(64);
         let client = Client::new();
@@ -107,19 +118,6 @@ impl Publisher {
                 rounds.send_replace(Arc::clone(&open.round));
             }
         }
-    }
-
-    /// The first round sends the recovered head; it may have been published before.
-    fn first_round(&self, head: Arc<SignedHead>) -> Open {
-        let round = Arc::new(Round { number: 0, head });
-        let published = self.published.borrow().clone();
-        let mut open = Open { round, lines: BTreeMap::new(), since: Instant::now(), met: false };
-        if let Some(published) = published.filter(|published| published.has_state()) {
-            for line in &published.note.signatures {
-                self.accept(&mut open, line);
-            }
-        }
-        open
     }
 
     /// The next round; for the same head the cosignatures stay until younger ones replace them.
@@ -184,6 +182,7 @@ impl Publisher {
         let checkpoint = rows.checkpoint.clone();
         self.metrics.published_size.set(i64::try_from(checkpoint.head.size).unwrap_or(i64::MAX));
         self.published.send_replace(Some(Arc::new(Published { checkpoint, note, rows })));
+        self.confirmed.send_if_modified(|confirmed| !std::mem::replace(confirmed, true));
         Ok(())
     }
 }

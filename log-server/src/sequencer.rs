@@ -10,6 +10,7 @@ use crate::plan::{self, Edge};
 use crate::second_opinion;
 use crate::store::{Committed, Store, StoreError, View, nodes_of};
 use glarus_shell::clock::Clock;
+use spec::admission::signatures::Checked;
 use spec::admission::{self, Admission, Refusal, Row, Rows, Stop};
 use spec::checkpoint::{self, Checkpoint};
 use spec::map::{self, Tiles};
@@ -26,6 +27,8 @@ const MAX_BATCH: usize = 1024;
 pub struct Submission {
     /// The record, parsed.
     pub record: Record,
+    /// What is known of its signatures already; the rest is verified by the sequencer.
+    pub checked: Checked,
     /// Takes the answer once it is durable.
     pub reply: Reply,
 }
@@ -120,24 +123,25 @@ impl Sequencer {
         let mut rows = self.look_up(&batch)?;
         let mut judged = Judged::default();
         let first = self.edge.frontier.size();
-        for Submission { record, reply } in batch {
+        for Submission { record, checked, reply } in batch {
             // A record may name others of this batch: what that asks for was not known in the rounds above.
             self.store.answer(needs_more(&record, &rows)?, &mut rows)?;
             let index = first + judged.entries.len() as u64;
-            let answer = match admission::judge(&self.origin, index, &record, &rows) {
-                Ok(Admission::Known { index }) => Ok(Sequenced { index, known: true }),
-                Ok(Admission::New { entry, rows: new }) => {
-                    judged.entries.push(entry);
-                    judged.rows.extend(new.iter().cloned());
-                    new.into_iter().for_each(|row| rows.put(row));
-                    Ok(Sequenced { index, known: false })
-                }
-                Err(Stop::Refused(refusal)) => {
-                    self.metrics.refusals.with_label_values(&[refusal.name()]).inc();
-                    Err(refusal)
-                }
-                Err(Stop::Corrupt(corrupt)) => return Err(StoreError::Damaged(corrupt.to_string())),
-            };
+            let answer =
+                match admission::judge(&self.origin, index, &record, &rows, &|keyid, sig| checked.get(keyid, sig)) {
+                    Ok(Admission::Known { index }) => Ok(Sequenced { index, known: true }),
+                    Ok(Admission::New { entry, rows: new }) => {
+                        judged.entries.push(entry);
+                        judged.rows.extend(new.iter().cloned());
+                        new.into_iter().for_each(|row| rows.put(row));
+                        Ok(Sequenced { index, known: false })
+                    }
+                    Err(Stop::Refused(refusal)) => {
+                        self.metrics.refusals.with_label_values(&[refusal.name()]).inc();
+                        Err(refusal)
+                    }
+                    Err(Stop::Corrupt(corrupt)) => return Err(StoreError::Damaged(corrupt.to_string())),
+                };
             judged.answers.push((reply, answer));
         }
         Ok(judged)
@@ -235,7 +239,7 @@ fn read_edge(store: &Store, committed: &Committed) -> Result<Edge, StoreError> {
 /// # Errors
 /// Admission's refusal.
 pub fn judge_genesis(origin: &str, genesis: &Record) -> Result<(Vec<u8>, Vec<Row>), Stop> {
-    match admission::judge(origin, 0, genesis, &Rows::default())? {
+    match admission::judge(origin, 0, genesis, &Rows::default(), &|_, _| None)? {
         Admission::New { entry, rows } => Ok((entry, rows)),
         Admission::Known { index } => Err(Refusal::Genesis(index).into()),
     }

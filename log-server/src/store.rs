@@ -16,12 +16,13 @@ use rocksdb::{
     ColumnFamily, DB, DBRecoveryMode, Direction, IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
 use spec::admission::{Family, Look, Row, Rows};
+use spec::authority::Authority;
 use spec::map;
 use spec::merkle::{Hash, Node, TreeHead};
 use spec::tile::{self, Tile};
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 const SCHEMA: &[u8] = b"1";
 const FAMILIES: [&str; 11] =
@@ -87,7 +88,13 @@ pub struct Batch {
 struct Database {
     db: DB,
     path: PathBuf,
+    /// By namespace its row and what was read from it, which costs as much as two signatures. Whoever finds another row
+    /// reads that.
+    authorities: Mutex<BTreeMap<Vec<u8>, (Vec<u8>, Arc<Authority>)>>,
 }
+
+/// Authorities that are kept in memory; past this many, none is kept and all are read again.
+const MAX_AUTHORITIES: usize = 1024;
 
 /// The database. Clones share it.
 #[derive(Clone)]
@@ -152,7 +159,7 @@ impl Store {
         let families = FAMILIES.map(|name| (name, family_options(name)));
         let db = DB::open_cf_with_opts(&options, path, families)
             .map_err(|cause| StoreError::RocksDb { path: path.into(), cause })?;
-        Ok(Self(Arc::new(Database { db, path: path.into() })))
+        Ok(Self(Arc::new(Database { db, path: path.into(), authorities: Mutex::default() })))
     }
 
     fn family(&self, name: &str) -> &ColumnFamily {
@@ -257,7 +264,7 @@ impl Store {
         let keys = points.iter().map(|(family, key)| (self.family(family_name(*family)), key.as_slice()));
         let values = self.0.db.multi_get_cf(keys);
         for ((family, key), value) in points.into_iter().zip(values) {
-            rows.answer_point(family, key, value.map_err(|error| self.0.fault(error))?);
+            self.0.answer(family, key, value.map_err(|error| self.0.fault(error))?, rows);
         }
         Ok(())
     }
@@ -293,6 +300,26 @@ impl Store {
 }
 
 impl Database {
+    /// Hands a row on, an authority as it was read before from the same bytes.
+    fn answer(&self, family: Family, key: Vec<u8>, value: Option<Vec<u8>>, rows: &mut Rows) {
+        let (Family::Namespaces, Some(row)) = (family, &value) else { return rows.answer_point(family, key, value) };
+        let authorities = || self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
+        let known =
+            authorities().get(&key).filter(|(known, _)| known == row).map(|(_, authority)| Arc::clone(authority));
+        if let Some(authority) = known {
+            return rows.answer_authority(key, row.clone(), authority);
+        }
+        let row = row.clone();
+        rows.answer_point(family, key.clone(), value);
+        if let Some(Ok(Some(authority))) = str::from_utf8(&key).ok().map(|namespace| rows.authority(namespace)) {
+            let mut authorities = authorities();
+            if authorities.len() >= MAX_AUTHORITIES {
+                authorities.clear();
+            }
+            authorities.insert(key, (row, authority));
+        }
+    }
+
     #[allow(clippy::expect_used, reason = "every name is in FAMILIES, all of which open or the database does not")]
     fn family(&self, name: &str) -> &ColumnFamily {
         self.db.cf_handle(name).expect("a family of FAMILIES")
@@ -344,7 +371,7 @@ impl View {
             match look {
                 Look::Point(family, key) => {
                     let value = self.get(family_name(family), &key)?;
-                    rows.answer_point(family, key, value);
+                    self.0.borrow_owner().answer(family, key, value, rows);
                 }
                 Look::Prefix(family, prefix) => {
                     let found = self.under(family, &prefix)?;

@@ -45,7 +45,10 @@ enum WitnessError {
     Store(#[from] StoreError),
     #[error("it answered {status}: {body}")]
     Refused { status: u16, body: String },
-    #[error("it has cosigned size {have}, this log is at {size}: it has seen more of this log than the log itself")]
+    #[error(
+        "it has seen more of this log than the log itself, size {have} against {size}: was an old copy of the database restored? \
+         Do not go on with it: bring back the newest one"
+    )]
     Ahead { have: u64, size: u64 },
     #[error("its answer is not signature lines: {0}")]
     Lines(#[from] NoteError),

@@ -16,14 +16,17 @@
 //! | 5 its signatures meet the role's threshold | `threshold-not-met` | 403 |
 //! | 6 digests agree: builds lead to sources, files to builds | `source-not-logged`, `build-does-not-count`, `source-of-other-product`, `file-not-built` | 422 |
 //! | 7 an update's sequence is one above the last of its channel | `sequence` | 409 |
-//! | 10 a namespace is new and nests in none | `namespace-taken`, `namespace-nests`, `epoch-not-supported`, `genesis`  | 409 |
+//! | 10 a namespace is new and nests in none | `namespace-taken`, `namespace-nests`, and before rule 4 `epoch-not-supported`, `genesis` | 409 |
 //!
-//! Limits: `too-many-targets` (64 targets a channel), `too-many-products` (1,024 products that a build leads to), `entry-too-large`; status 413.
+//! Limits: `too-many-targets` (64 targets a channel), `too-many-products` (1,024 products that a build leads to), `too-large`
+//! (an entry of more than 65,535 bytes); status 413. Signatures that do not name their key are tried with
+//! [`signatures::MAX_TRIALS`] keys, all together.
 //!
 //! **A build belongs to no namespace.** It *counts for* namespace N if its signatures meet N's build role and a dependency is
 //! a source of N, or an artifact of a build that counts for N. It is admitted if it counts for some N and keeps the signatures
 //! of the build keys of each. Candidates are the namespaces of its dependencies' rows, at most 8: those with the most
-//! dependencies first, so that strangers who log the same public source cannot crowd a vendor out of its own build.
+//! dependencies first, then those whose record of one was logged first, so that strangers who log the same public source
+//! cannot crowd a vendor out of its own build.
 //!
 //! # Rows
 //!
@@ -38,18 +41,22 @@
 //!
 //! Indices and sequences are 8 bytes, big-endian. A row of `state` is also a leaf of the map.
 
-use crate::authority::{Authority, RoleName};
-use crate::record::{Build, Dependency, Digest, Kind, Predicate, Product, Record, RecordError, Source, Update};
+use crate::authority::Authority;
+use crate::record::{
+    self, Build, Dependency, Digest, Kind, Predicate, Product, Record, RecordError, Source, Statement, Update,
+};
 use crate::state::{self, AuthorityValue, BuildValue, ChannelValue, MAX_TARGETS, SourceValue, TargetLine, UpdateValue};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::{format, string::String, string::ToString, vec, vec::Vec};
 
 mod fact;
 mod rows;
+pub mod signatures;
 
 pub use fact::{Counts, Fact};
 pub use rows::{Carrier, Corrupt, Family, Look, Row, Rows};
-use rows::{digest_prefix, index_of};
+use rows::{NamespaceRow, digest_prefix, index_of};
+use signatures::Trusted;
 
 /// Namespaces that a build is tried for.
 pub const MAX_CANDIDATES: usize = 8;
@@ -264,24 +271,16 @@ pub enum Stop {
 
 /// The rows that judging the record needs first.
 pub fn needs(record: &Record) -> Vec<Look> {
-    let mut looks = vec![Look::id(&record.id)];
+    let mut looks = signatures::needs(record);
+    looks.push(Look::id(&record.id));
     match &record.statement.predicate {
         Predicate::Authority(authority) => {
-            looks.push(Look::namespace("*"));
             looks.push(Look::namespace(authority.namespace.as_str()));
             looks.extend(authority.namespace.prefixes().map(Look::namespace));
         }
-        Predicate::Source(source) => {
-            looks.extend(source.products.iter().take(1).flat_map(Product::prefixes).map(Look::namespace));
-        }
-        Predicate::Build(build) => {
-            looks.extend(
-                build.dependencies.iter().flat_map(dependency_keys).map(|key| Look::Prefix(Family::Digests, key)),
-            );
-        }
+        Predicate::Source(_) | Predicate::Build(_) => {}
         Predicate::Update(update) => {
             looks.extend(update.builds.iter().map(Look::id));
-            looks.extend(update.product.prefixes().map(Look::namespace));
             looks.push(Look::state(&state::channel_key(update.product.as_str(), &update.channel)));
         }
     }
@@ -293,29 +292,52 @@ pub fn needs(record: &Record) -> Vec<Look> {
 /// # Errors
 /// [`Corrupt`]: a row cannot be read.
 pub fn needs_more(record: &Record, rows: &Rows) -> Result<Vec<Look>, Corrupt> {
-    match &record.statement.predicate {
-        Predicate::Authority(_) | Predicate::Source(_) => Ok(Vec::new()),
+    let mut looks = signatures::needs_more(record, rows)?;
+    let namespaces = match &record.statement.predicate {
+        Predicate::Authority(_) => Vec::new(),
+        Predicate::Source(source) => {
+            let covering = source.products.first().and_then(|product| rows.covering(product));
+            covering.map(String::from).into_iter().collect()
+        }
         Predicate::Build(build) => {
             let matches = matches(build, rows)?;
-            let facts = matches.iter().map(|found| Look::fact(found.index));
-            Ok(facts.chain(candidates(&matches).iter().map(|namespace| Look::namespace(namespace))).collect())
+            let candidates = candidates(&matches);
+            let tried = matches.iter().filter(|found| candidates.contains(&found.namespace));
+            looks.extend(tried.map(|found| Look::fact(found.index)));
+            candidates
         }
         Predicate::Update(update) => {
-            let indices = update.builds.iter().filter_map(|id| rows.index(&Look::id(id)).transpose());
-            indices.map(|index| index.map(Look::fact)).collect()
+            for id in &update.builds {
+                looks.extend(rows.index(&Look::id(id))?.map(Look::fact));
+            }
+            rows.covering(&update.product).map(String::from).into_iter().collect()
         }
+    };
+    // A digest's row is put once, so whether it is there is asked.
+    let prefixes = digest_prefixes(&record.statement);
+    for namespace in namespaces {
+        let key = |prefix: &Vec<u8>| Look::Point(Family::Digests, [prefix, namespace.as_bytes()].concat());
+        looks.extend(prefixes.iter().map(key));
     }
+    Ok(looks)
 }
 
 /// Decides whether the record may be entry `index` of the log `origin`.
 ///
-/// `rows` has the answers to [`needs`] and [`needs_more`], and the rows of all entries below `index`.
+/// `rows` has the answers to [`needs`] and [`needs_more`], and the rows of all entries below `index`. `checked` may know
+/// already whether a key made a signature of this record: see [`signatures::check`], which any core can run before.
 ///
-/// Cost: one signature verification for each signature and matching key, and no more than a few microseconds else.
+/// Cost: what `checked` does not know is verified here, at most [`signatures::MAX_CHECKS`] times.
 ///
 /// # Errors
 /// [`Stop::Refused`] by the first rule that fails; [`Stop::Corrupt`].
-pub fn judge(origin: &str, index: u64, record: &Record, rows: &Rows) -> Result<Admission, Stop> {
+pub fn judge(
+    origin: &str,
+    index: u64,
+    record: &Record,
+    rows: &Rows,
+    checked: &dyn Fn(&Digest, &[u8]) -> Option<bool>,
+) -> Result<Admission, Stop> {
     // Rule 1. The record was parsed, so it is well-formed and of a known kind.
     if let Some(log) = record.log()
         && log != origin
@@ -326,7 +348,7 @@ pub fn judge(origin: &str, index: u64, record: &Record, rows: &Rows) -> Result<A
     if let Some(index) = rows.index(&Look::id(&record.id))? {
         return Ok(Admission::Known { index });
     }
-    let at = At { index, record, rows };
+    let at = At { index, record, rows, checked };
     let (signatures, mut out) = match &record.statement.predicate {
         Predicate::Authority(authority) => at.authority(authority)?,
         Predicate::Source(source) => at.source(source)?,
@@ -334,47 +356,46 @@ pub fn judge(origin: &str, index: u64, record: &Record, rows: &Rows) -> Result<A
         Predicate::Update(update) => at.update(update)?,
     };
     out.push(Row::id(&record.id, index));
+    let signatures: Vec<_> = signatures.into_iter().collect();
     let entry = record.entry(&signatures).map_err(Refusal::Entry)?;
     Ok(Admission::New { entry, rows: out })
 }
 
-type Signatures = Vec<(Digest, Vec<u8>)>;
+type Signatures = BTreeMap<Digest, Vec<u8>>;
 
 /// A record at the index it is judged at, before the rows of all entries below.
 struct At<'a> {
     index: u64,
     record: &'a Record,
     rows: &'a Rows,
+    checked: &'a dyn Fn(&Digest, &[u8]) -> Option<bool>,
 }
 
 impl At<'_> {
     fn authority(&self, authority: &Authority) -> Result<(Signatures, Vec<Row>), Stop> {
         let namespace = &authority.namespace;
         let text = namespace.as_str();
-        if namespace.is_root() != (self.index == 0) {
-            return Err(Refusal::Genesis(self.index).into());
-        }
+        // Rule 10, as far as the record and its index say it.
         if authority.epoch != 0 {
             return Err(Refusal::EpochNotSupported { namespace: text.into(), epoch: authority.epoch }.into());
         }
+        if namespace.is_root() != (self.index == 0) {
+            return Err(Refusal::Genesis(self.index).into());
+        }
         // Rules 4 and 5: genesis is signed by its own root, epoch 0 of any other namespace by the root in force.
-        let root = if namespace.is_root() {
-            authority.clone()
-        } else {
-            self.rows.authority("*")?.ok_or_else(|| Refusal::NoAuthority("*".into()))?
-        };
-        let signatures = self.signed(&root, RoleName::Root)?;
+        let root = self.governing(|| "*".into())?;
+        let signatures = root.signed(&self.signers(core::slice::from_ref(&root)), self.index)?;
         // Rule 10.
         match self.rows.namespace(text)? {
-            Some(rows::NamespaceRow::Authority { .. }) => return Err(Refusal::NamespaceTaken(text.into()).into()),
-            Some(rows::NamespaceRow::Prefix) => {
+            Some(NamespaceRow::Authority(_)) => return Err(Refusal::NamespaceTaken(text.into()).into()),
+            Some(NamespaceRow::Prefix) => {
                 let other = format!("a namespace below {text}");
                 return Err(Refusal::NamespaceNests { namespace: text.into(), other }.into());
             }
             None => {}
         }
         for prefix in namespace.prefixes() {
-            if matches!(self.rows.namespace(prefix)?, Some(rows::NamespaceRow::Authority { .. })) {
+            if let Some(NamespaceRow::Authority(_)) = self.rows.namespace(prefix)? {
                 return Err(Refusal::NamespaceNests { namespace: text.into(), other: prefix.into() }.into());
             }
         }
@@ -389,69 +410,69 @@ impl At<'_> {
     }
 
     fn source(&self, source: &Source) -> Result<(Signatures, Vec<Row>), Stop> {
-        let (namespace, authority) = self.governing(source.products.first())?;
-        if let Some(product) = source.products.iter().find(|product| !product.in_namespace(&namespace)) {
+        // Rules 4 and 5.
+        let trusted = self.governing(|| source.products.first().map(ToString::to_string).unwrap_or_default())?;
+        let namespace = trusted.namespace();
+        if let Some(product) = source.products.iter().find(|product| !product.in_namespace(namespace)) {
             let product = product.as_str().into();
-            return Err(Refusal::ProductOutsideNamespace { product, namespace }.into());
+            return Err(Refusal::ProductOutsideNamespace { product, namespace: namespace.into() }.into());
         }
-        let signatures = self.signed(&authority, RoleName::Source)?;
+        let signatures = trusted.signed(&self.signers(core::slice::from_ref(&trusted)), self.index)?;
         let value = SourceValue { index: self.index, reviews: BTreeMap::new() };
         let mut out = vec![
-            self.fact(&Fact::Source { namespace: namespace.clone(), products: source.products.clone() }),
+            self.fact(&Fact::Source { namespace: namespace.into(), products: source.products.clone() }),
             Row::state(&state::source_key(&self.record.id), &value.to_text()),
         ];
-        for subject in &self.record.statement.subjects {
-            self.digest_row(&digest_prefix(&subject.sha256, Kind::Source), &namespace, &mut out);
-            for (_, commit) in subject.digests.iter().filter(|(algorithm, _)| algorithm == "gitCommit") {
-                self.digest_row(&rows::git_commit_prefix(commit), &namespace, &mut out);
-            }
-        }
+        out.extend(self.digest_rows(namespace));
         Ok((signatures, out))
     }
 
     fn build(&self, build: &Build) -> Result<(Signatures, Vec<Row>), Stop> {
         let matches = matches(build, self.rows)?;
-        let candidates = candidates(&matches);
+        let candidates = signatures::trusted(self.record, self.rows)?;
+        let signers = self.signers(&candidates);
         let mut signatures = BTreeMap::new();
         let mut counts = Vec::new();
-        let mut refusal = Refusal::SourceNotLogged(build.dependencies.len());
-        for namespace in candidates {
-            let Some(authority) = self.rows.authority(&namespace)? else { continue };
-            let products = self.led_to(&namespace, &authority, &matches)?;
+        // What is said if it counts for none: of the candidate with most dependencies, one that signed before one that did not.
+        let (mut unsigned, mut unled) = (None, None);
+        for candidate in &candidates {
+            // Rule 5.
+            let by = match candidate.signed(&signers, self.index) {
+                Ok(by) => by,
+                Err(refusal) => {
+                    unsigned.get_or_insert(refusal);
+                    continue;
+                }
+            };
+            // Rule 6.
+            let namespace = String::from(candidate.namespace());
+            let products = self.led_to(&candidate.authority, &matches)?;
             if products.is_empty() {
+                unled.get_or_insert(Refusal::SourceNotLogged(build.dependencies.len()));
                 continue;
             }
             if products.len() > MAX_PRODUCTS {
-                refusal = Refusal::TooManyProducts { have: products.len(), namespace };
+                unled.get_or_insert(Refusal::TooManyProducts { have: products.len(), namespace });
                 continue;
             }
-            match self.signed(&authority, RoleName::Build) {
-                Ok(by) => signatures.extend(by),
-                Err(Stop::Refused(refused)) => {
-                    refusal = refused;
-                    continue;
-                }
-                Err(stop) => return Err(stop),
-            }
+            signatures.extend(by);
             counts.push(Counts { namespace, products });
         }
         if counts.is_empty() {
-            return Err(refusal.into());
+            let refusal = unled.or(unsigned);
+            return Err(refusal.unwrap_or(Refusal::SourceNotLogged(build.dependencies.len())).into());
         }
         let value = BuildValue { index: self.index, rebuilds: BTreeMap::new() };
-        let artifacts: Vec<Digest> = self.record.statement.subjects.iter().map(|subject| subject.sha256).collect();
         let mut out = vec![Row::state(&state::build_key(&self.record.id), &value.to_text())];
-        for (artifact, counts) in
-            artifacts.iter().flat_map(|artifact| counts.iter().map(move |counts| (artifact, counts)))
-        {
-            self.digest_row(&digest_prefix(artifact, Kind::Build), &counts.namespace, &mut out);
-        }
-        out.push(self.fact(&Fact::Build { counts, artifacts }));
-        Ok((signatures.into_iter().collect(), out))
+        counts.iter().for_each(|counts| out.extend(self.digest_rows(&counts.namespace)));
+        let artifacts: BTreeSet<Digest> = self.record.statement.subjects.iter().map(|subject| subject.sha256).collect();
+        out.push(self.fact(&Fact::Build { counts, artifacts: artifacts.into_iter().collect() }));
+        Ok((signatures, out))
     }
 
     /// The products that the build's dependencies lead to in a namespace, with the fewest steps to a source for each.
-    fn led_to(&self, namespace: &str, authority: &Authority, matches: &[Match]) -> Result<BTreeMap<Product, u8>, Stop> {
+    fn led_to(&self, authority: &Authority, matches: &[Match]) -> Result<BTreeMap<Product, u8>, Stop> {
+        let namespace = authority.namespace.as_str();
         let mut products = BTreeMap::new();
         let mut lead = |product: &Product, steps: u8| {
             if steps <= MAX_STEPS {
@@ -464,14 +485,14 @@ impl At<'_> {
                 continue;
             }
             match self.rows.fact(found.index)? {
-                Some(Fact::Source { products, .. }) => products.iter().for_each(|product| lead(product, 1)),
-                Some(Fact::Build { counts, .. }) => {
+                Fact::Source { products, .. } => products.iter().for_each(|product| lead(product, 1)),
+                Fact::Build { counts, .. } => {
                     let of_it = counts.iter().filter(|counts| counts.namespace == namespace);
                     for (product, steps) in of_it.flat_map(|counts| &counts.products) {
                         lead(product, steps.saturating_add(1));
                     }
                 }
-                _ => {}
+                Fact::Authority | Fact::Update => return Err(Corrupt::unreadable(&Look::fact(found.index)).into()),
             }
         }
         Ok(products)
@@ -482,20 +503,23 @@ impl At<'_> {
         let mut builds = Vec::with_capacity(update.builds.len());
         for id in &update.builds {
             let index = self.rows.index(&Look::id(id))?.ok_or(Refusal::BuildNotLogged(*id))?;
-            match self.rows.fact(index)? {
-                Some(Fact::Build { counts, artifacts }) => builds.push((*id, counts, artifacts)),
-                Some(fact) => return Err(Refusal::NotABuild { id: *id, kind: fact.kind().name() }.into()),
-                None => return Err(Corrupt::missing(&Look::fact(index)).into()),
+            match self.rows.fact_kind(index)? {
+                Kind::Build => builds.push((*id, index)),
+                kind => return Err(Refusal::NotABuild { id: *id, kind: kind.name() }.into()),
             }
         }
         // Rules 4 and 5.
-        let (namespace, authority) = self.governing(Some(&update.product))?;
-        let signatures = self.signed(&authority, RoleName::Update)?;
+        let trusted = self.governing(|| update.product.to_string())?;
+        let signatures = trusted.signed(&self.signers(core::slice::from_ref(&trusted)), self.index)?;
         // Rule 6.
+        let namespace = trusted.namespace();
         let mut artifacts = BTreeSet::new();
-        for (build, counts, made) in builds {
+        for (build, index) in builds {
+            let Fact::Build { counts, artifacts: made } = self.rows.fact(index)? else {
+                return Err(Corrupt::unreadable(&Look::fact(index)).into());
+            };
             let mine = counts.iter().find(|counts| counts.namespace == namespace);
-            let mine = mine.ok_or_else(|| Refusal::BuildDoesNotCount { build, namespace: namespace.clone() })?;
+            let mine = mine.ok_or_else(|| Refusal::BuildDoesNotCount { build, namespace: namespace.into() })?;
             if !mine.products.contains_key(&update.product) {
                 let product = update.product.to_string();
                 return Err(Refusal::SourceOfOtherProduct { build, product }.into());
@@ -514,10 +538,9 @@ impl At<'_> {
             Row::state(&state::channel_key(update.product.as_str(), &update.channel), &channel.to_text()),
             Row::state(&state::update_key(&self.record.id), &UpdateValue::Live { index: self.index }.to_text()),
         ];
-        for subject in &self.record.statement.subjects {
-            self.digest_row(&digest_prefix(&subject.sha256, Kind::Update), &namespace, &mut out);
-            out.push(Row::file(&subject.sha256, update, self.index));
-        }
+        out.extend(self.digest_rows(namespace));
+        let files: BTreeSet<Digest> = self.record.statement.subjects.iter().map(|subject| subject.sha256).collect();
+        out.extend(files.iter().map(|sha256| Row::file(sha256, update, self.index)));
         Ok((signatures, out))
     }
 
@@ -543,67 +566,89 @@ impl At<'_> {
         Ok(channel)
     }
 
-    /// Rule 4: the namespace that covers a product, and its authority in force.
-    fn governing(&self, product: Option<&Product>) -> Result<(String, Authority), Stop> {
-        let governing = product.map(|product| self.rows.governing(product)).transpose()?.flatten();
-        let product = || product.map(ToString::to_string).unwrap_or_default();
-        governing.ok_or_else(|| Refusal::NoAuthority(product()).into())
+    /// Rule 4, where one authority alone governs: the one in force for what `of` names.
+    fn governing(&self, of: impl Fn() -> String) -> Result<Trusted, Stop> {
+        let trusted = signatures::trusted(self.record, self.rows)?.into_iter().next();
+        trusted.ok_or_else(|| Refusal::NoAuthority(of()).into())
     }
 
-    /// Rule 5: the signatures by keys of the role, if they meet its threshold.
-    fn signed(&self, authority: &Authority, role: RoleName) -> Result<Signatures, Stop> {
-        let pae = crate::record::pae(&self.record.payload);
-        let signers = authority.signers(role, &pae, &self.record.signatures, &|_, _| None);
-        match authority.meets(role, &signers, self.index) {
-            Ok(()) => Ok(signers),
-            Err(threshold) => {
-                let namespace = authority.namespace.as_str().into();
-                let (have, need) = (threshold.have, threshold.need);
-                Err(Refusal::ThresholdNotMet { have, need, role: role.name(), namespace }.into())
-            }
-        }
+    /// The valid signatures by keys that are trusted.
+    fn signers(&self, trusted: &[Trusted]) -> Signatures {
+        let pae = record::pae(&self.record.payload);
+        signatures::signers(&self.record.signatures, trusted, |keyid, key, sig| {
+            (self.checked)(keyid, sig).unwrap_or_else(|| key.verify(&pae, sig))
+        })
     }
 
     fn fact(&self, fact: &Fact) -> Row {
         Row::fact(self.index, fact)
     }
 
-    /// Puts the row that leads from a digest to this record, unless an earlier record has it.
-    fn digest_row(&self, prefix: &[u8], namespace: &str, out: &mut Vec<Row>) {
-        let key = [prefix, namespace.as_bytes()].concat();
-        let new = !out.iter().any(|row| row.family == Family::Digests && row.key == key);
-        if new && self.rows.get(Family::Digests, &key).is_none() {
-            out.push(Row { family: Family::Digests, key, value: self.index.to_be_bytes().to_vec() });
+    /// The rows that lead from this record's digests to it, except where an earlier record has them.
+    fn digest_rows(&self, namespace: &str) -> impl Iterator<Item = Row> {
+        let keys =
+            digest_prefixes(&self.record.statement).into_iter().map(|prefix| [&prefix, namespace.as_bytes()].concat());
+        let new = keys.filter(|key| self.rows.get(Family::Digests, key).is_none());
+        new.map(|key| Row { family: Family::Digests, key, value: self.index.to_be_bytes().to_vec() })
+    }
+}
+
+/// The keys, up to the namespace, of the digest rows that lead to a record.
+fn digest_prefixes(statement: &Statement) -> BTreeSet<Vec<u8>> {
+    let kind = match statement.predicate.kind() {
+        Kind::Authority => return BTreeSet::new(),
+        kind => kind,
+    };
+    let mut prefixes = BTreeSet::new();
+    for subject in &statement.subjects {
+        prefixes.insert(digest_prefix(&subject.sha256, kind));
+        if kind == Kind::Source {
+            let commits = subject.digests.iter().filter(|(algorithm, _)| algorithm == "gitCommit");
+            prefixes.extend(commits.map(|(_, commit)| rows::git_commit_prefix(commit)));
         }
     }
+    prefixes
+}
+
+/// The rows that [`leads`] needs once those of [`needs`] for the build's record are answered.
+///
+/// # Errors
+/// [`Corrupt`].
+pub fn leads_needs(build: &Build, namespace: &str, rows: &Rows) -> Result<Vec<Look>, Corrupt> {
+    let matches = matches(build, rows)?;
+    let of_it = matches.iter().filter(|found| found.namespace == namespace);
+    Ok(of_it.map(|found| Look::fact(found.index)).chain([Look::namespace(namespace)]).collect())
 }
 
 /// The logged records that a build's dependencies name and that lead to a source of the product: what its bundle carries on.
 ///
-/// `rows` has the answers to [`needs`] and [`needs_more`] of the build's record.
+/// `index` is the build's: what was logged after it is none of its dependencies. `rows` has the answers to [`needs`] of the
+/// build's record, and to [`leads_needs`]; they may be rows of a later log.
 ///
 /// Shapes: indices of sources that list the product, and of builds that lead to one, rising.
 ///
 /// # Errors
 /// [`Corrupt`].
-pub fn leads(build: &Build, namespace: &str, product: &Product, rows: &Rows) -> Result<Vec<u64>, Corrupt> {
+pub fn leads(index: u64, build: &Build, namespace: &str, product: &Product, rows: &Rows) -> Result<Vec<u64>, Corrupt> {
     let by_commit = rows.authority(namespace)?.is_some_and(|authority| authority.allow_git_commit);
     let mut indices = BTreeSet::new();
     for found in matches(build, rows)? {
-        let counts = found.namespace == namespace && (by_commit || !found.by_commit);
-        if counts && rows.fact(found.index)?.is_some_and(|fact| fact.leads_to(namespace, product)) {
+        let counts = found.namespace == namespace && found.index < index && (by_commit || !found.by_commit);
+        if counts && rows.fact(found.index)?.leads_to(namespace, product) {
             indices.insert(found.index);
         }
     }
     Ok(indices.into_iter().collect())
 }
 
-/// A dependency of a build that is in the log.
+/// A record in the log that dependencies of a build name.
 struct Match {
     namespace: String,
     index: u64,
     /// Named by its git commit alone; counts only where the authority allows that.
     by_commit: bool,
+    /// Which dependencies name it.
+    dependencies: BTreeSet<usize>,
 }
 
 /// The prefixes of digest rows that a dependency can meet: sources and builds by SHA-256, sources by git commit.
@@ -615,28 +660,44 @@ fn dependency_keys(dependency: &Dependency) -> Vec<Vec<u8>> {
 
 /// All that a build's dependencies meet, once each.
 fn matches(build: &Build, rows: &Rows) -> Result<Vec<Match>, Corrupt> {
-    let mut found = BTreeMap::new();
-    for prefix in build.dependencies.iter().flat_map(dependency_keys) {
-        let by_commit = rows::is_git_commit(&prefix);
-        for (key, value) in rows.under(Family::Digests, &prefix) {
-            let corrupt = || Corrupt { family: Family::Digests, key: key.to_vec() };
-            let name = key.get(prefix.len()..).and_then(|name| core::str::from_utf8(name).ok()).ok_or_else(corrupt)?;
-            let index = index_of(value).ok_or_else(corrupt)?;
-            let weak = found.entry((String::from(name), index)).or_insert(true);
-            *weak = *weak && by_commit;
+    let mut found: BTreeMap<(&str, u64), (bool, BTreeSet<usize>)> = BTreeMap::new();
+    for (at, dependency) in build.dependencies.iter().enumerate() {
+        for prefix in dependency_keys(dependency) {
+            let by_commit = rows::is_git_commit(&prefix);
+            for (key, value) in rows.under(Family::Digests, &prefix) {
+                let corrupt = || Corrupt { family: Family::Digests, key: key.to_vec() };
+                let name = key.get(prefix.len()..).and_then(|name| core::str::from_utf8(name).ok());
+                let index = index_of(value).ok_or_else(corrupt)?;
+                let (weak, named_by) =
+                    found.entry((name.ok_or_else(corrupt)?, index)).or_insert((true, BTreeSet::new()));
+                *weak = *weak && by_commit;
+                named_by.insert(at);
+            }
         }
     }
-    Ok(found.into_iter().map(|((namespace, index), by_commit)| Match { namespace, index, by_commit }).collect())
+    let matches = found.into_iter().map(|((namespace, index), (by_commit, dependencies))| Match {
+        namespace: namespace.into(),
+        index,
+        by_commit,
+        dependencies,
+    });
+    Ok(matches.collect())
 }
 
-/// The namespaces that a build is tried for: those that most dependencies lead to first, equal ones by name.
+/// The namespaces that a build is tried for: those that most dependencies lead to first, of equal ones the one whose record
+/// was logged first.
 fn candidates(matches: &[Match]) -> Vec<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut ranks: BTreeMap<&str, (BTreeSet<usize>, u64)> = BTreeMap::new();
     for found in matches {
-        let count = counts.entry(&found.namespace).or_default();
-        *count = count.saturating_add(1);
+        let (dependencies, first) = ranks.entry(&found.namespace).or_insert((BTreeSet::new(), found.index));
+        dependencies.extend(&found.dependencies);
+        *first = found.index.min(*first);
     }
-    let mut names: Vec<_> = counts.into_iter().collect();
-    names.sort_by(|(a, most), (b, more)| more.cmp(most).then(a.cmp(b)));
-    names.into_iter().take(MAX_CANDIDATES).map(|(name, _)| name.into()).collect()
+    let mut names: Vec<_> =
+        ranks.into_iter().map(|(name, (dependencies, first))| (dependencies.len(), first, name)).collect();
+    names.sort_by(|(most, first, a), (more, later, b)| more.cmp(most).then(first.cmp(later)).then(a.cmp(b)));
+    names.into_iter().take(MAX_CANDIDATES).map(|(_, _, name)| name.into()).collect()
 }
+
+#[cfg(test)]
+mod tests;

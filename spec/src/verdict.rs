@@ -447,8 +447,8 @@ impl Case<'_> {
         self.sane()?;
         let namespace = records::pinned_namespace(&authorities, &trust.authority, &ask.product)?;
         // Steps 3 to 7.
-        let logged = heads::open(Part::Bundle, &bundle.checkpoint, trust, None)?;
-        let own = heads::open(Part::Status, &bundle.status.checkpoint, trust, Some(self.now))?;
+        let logged = heads::open(Part::Bundle, &bundle.checkpoint, trust, self.now)?;
+        let own = heads::open(Part::Status, &bundle.status.checkpoint, trust, self.now)?;
         let seen = heads::remembered(memory)?;
         heads::agree(&logged, &own, &seen)?;
         let builds: Vec<_> = released.builds.iter().map(|item| item.id).collect();
@@ -531,7 +531,7 @@ impl Case<'_> {
         };
         let again = || {
             records::authorities(&remembered.records)?;
-            let opened = heads::open(Part::Status, &remembered.checkpoint, self.trust, Some(self.now))?;
+            let opened = heads::open(Part::Status, &remembered.checkpoint, self.trust, self.now)?;
             let state = heads::state(remembered, &opened.head, keys)?;
             Ok(InForce { status: remembered, opened, state, replaced: Some(size) })
         };

@@ -2,7 +2,8 @@
 
 use crate::ORIGIN;
 use anyhow::{Context as _, ensure};
-use glarus_tests::process::{Server, program, run_ok};
+use glarus_shell::http::Client;
+use glarus_tests::process::{Server, program, ready, run_ok};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -139,6 +140,8 @@ impl Stage {
         std::fs::write(log_dir.join("policy"), self.policy(true))?;
         let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&log_dir)];
         let server = Server::start("glarus-log", &serve, File::create(self.path("log.txt"))?)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(ready(&Client::new(), &server.url))?;
         self.done(&format!(
             "log {ORIGIN} at {}, which publishes nothing that three of them have not cosigned",
             server.url

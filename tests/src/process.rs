@@ -1,6 +1,7 @@
 //! Programs of the workspace, run as their users run them.
 
 use anyhow::{Context as _, bail, ensure};
+use glarus_shell::http::Client;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
@@ -39,6 +40,17 @@ pub fn run_ok(name: &str, arguments: &[impl AsRef<OsStr>]) -> anyhow::Result<Str
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "{name} exited with {}\n{out}{err}", output.status);
     Ok(out.into())
+}
+
+/// Waits until a server says that it is ready.
+///
+/// # Errors
+/// If it does not answer.
+pub async fn ready(client: &Client, url: &str) -> anyhow::Result<()> {
+    while client.get(&format!("{url}/readyz"), 1 << 16).await?.status != 200 {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 /// A server in a process of its own. It is killed when this is dropped.

@@ -37,7 +37,8 @@ pub fn replay(origin: &str, entries: &[Vec<u8>]) -> anyhow::Result<Replayed> {
             (time, since) = (state.time, 0);
         } else {
             let record = Record::parse_entry(entry).with_context(|| format!("entry {index}"))?;
-            let judged = admission::judge(origin, index, &record, &rows).with_context(|| format!("entry {index}"))?;
+            let judged = admission::judge(origin, index, &record, &rows, &|_, _| None);
+            let judged = judged.with_context(|| format!("entry {index}"))?;
             let Admission::New { entry: canonical, rows: new } = judged else {
                 bail!("entry {index} is a record that was logged before: {judged:?}");
             };

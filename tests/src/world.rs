@@ -1,6 +1,6 @@
 //! A log with its witnesses, each in a process of its own, under one temporary directory.
 
-use crate::process::{Server, run_ok};
+use crate::process::{Server, ready, run_ok};
 use crate::vendor::{Signed, Vendor};
 use anyhow::{Context as _, ensure};
 use glarus_shell::http::{Client, Reply};
@@ -49,7 +49,7 @@ impl World {
     /// If anything does not start.
     pub async fn start(count: usize, needed: usize) -> anyhow::Result<Self> {
         let mut world = Self::prepare(count, needed)?;
-        world.start_log()?;
+        world.start_log().await?;
         let authority = world.vendor.authority();
         world.submit(&authority).await?;
         Ok(world)
@@ -101,11 +101,20 @@ impl World {
         self.dir.path().join("log")
     }
 
-    /// Starts the log, again if it ran before.
+    /// Starts the log, again if it ran before, and waits until its witnesses have confirmed its head.
     ///
     /// # Errors
     /// If it does not start.
-    pub fn start_log(&mut self) -> anyhow::Result<()> {
+    pub async fn start_log(&mut self) -> anyhow::Result<()> {
+        self.start_log_unconfirmed()?;
+        ready(&self.client, &self.url("")).await
+    }
+
+    /// Starts the log.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start_log_unconfirmed(&mut self) -> anyhow::Result<()> {
         let out = File::options().create(true).append(true).open(self.dir.path().join("log.txt"))?;
         let dir = self.log_dir();
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&dir)];

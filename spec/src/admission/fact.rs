@@ -89,6 +89,17 @@ impl Fact {
         out
     }
 
+    /// Reads the kind alone.
+    pub(super) fn kind_of(bytes: &[u8]) -> Option<Kind> {
+        match bytes.first()? {
+            b'a' => Some(Kind::Authority),
+            b's' => Some(Kind::Source),
+            b'b' => Some(Kind::Build),
+            b'u' => Some(Kind::Update),
+            _ => None,
+        }
+    }
+
     /// Reads a row of `facts`; `None` if it is not one.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut input = bytes;

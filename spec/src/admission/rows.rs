@@ -3,8 +3,9 @@
 use super::fact::Fact;
 use crate::authority::Authority;
 use crate::record::{Digest, Kind, Predicate, Product, Statement, Update};
-use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::{string::String, vec, vec::Vec};
+use alloc::collections::BTreeSet;
+use alloc::collections::btree_map::{BTreeMap, Entry};
+use alloc::{string::String, sync::Arc, vec, vec::Vec};
 
 /// What a row is about; a store keeps each family apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -183,10 +184,10 @@ impl Carrier {
     fn read(key: &[u8], value: &[u8]) -> Option<Self> {
         let (track, sequence) = key.get(32..)?.split_last_chunk()?;
         let text = core::str::from_utf8(track).ok()?;
-        let mut parts = text.split('\0').map(String::from);
-        let (product, channel, target) = (parts.next()?, parts.next()?, parts.next()?);
+        let parts: Vec<_> = text.split('\0').map(String::from).collect();
+        let [product, channel, target, end] = <[String; 4]>::try_from(parts).ok()?;
         let sequence = u64::from_be_bytes(*sequence);
-        Some(Self { product, channel, target, sequence, index: index_of(value)? })
+        end.is_empty().then_some(Self { product, channel, target, sequence, index: index_of(value)? })
     }
 }
 
@@ -195,7 +196,7 @@ pub(super) enum NamespaceRow {
     /// A proper prefix of a namespace.
     Prefix,
     /// A namespace and its authority in force.
-    Authority(Authority),
+    Authority(Arc<Authority>),
 }
 
 /// Rows by key: answers of a store, and the rows of the entries judged since, which stand before them.
@@ -203,6 +204,8 @@ pub(super) enum NamespaceRow {
 pub struct Rows {
     points: BTreeMap<(Family, Vec<u8>), Option<Vec<u8>>>,
     prefixes: BTreeSet<(Family, Vec<u8>)>,
+    /// The authorities in rows of `namespaces`, read once: that costs more than a signature.
+    authorities: BTreeMap<Vec<u8>, Arc<Authority>>,
 }
 
 impl Rows {
@@ -216,7 +219,20 @@ impl Rows {
 
     /// Takes a store's answer to a [`Look::Point`]; a row that was put stays.
     pub fn answer_point(&mut self, family: Family, key: Vec<u8>, value: Option<Vec<u8>>) {
-        self.points.entry((family, key)).or_insert(value);
+        if let Entry::Vacant(vacant) = self.points.entry((family, key)) {
+            if let Some(authority) = value.as_deref().and_then(|value| read_authority(family, value)) {
+                self.authorities.insert(vacant.key().1.clone(), authority);
+            }
+            vacant.insert(value);
+        }
+    }
+
+    /// Takes a row of `namespaces` together with the authority that was read from the same bytes before.
+    pub fn answer_authority(&mut self, namespace: Vec<u8>, row: Vec<u8>, authority: Arc<Authority>) {
+        if let Entry::Vacant(vacant) = self.points.entry((Family::Namespaces, namespace)) {
+            self.authorities.insert(vacant.key().1.clone(), authority);
+            vacant.insert(Some(row));
+        }
     }
 
     /// Takes a store's answer to a [`Look::Prefix`]: all rows under it.
@@ -234,6 +250,11 @@ impl Rows {
 
     /// Puts a row of an admitted record before all answers.
     pub fn put(&mut self, row: Row) {
+        match read_authority(row.family, &row.value) {
+            Some(authority) => drop(self.authorities.insert(row.key.clone(), authority)),
+            None if row.family == Family::Namespaces => drop(self.authorities.remove(&row.key)),
+            None => {}
+        }
         self.points.insert((row.family, row.key), Some(row.value));
     }
 
@@ -243,7 +264,7 @@ impl Rows {
     }
 
     /// All rows whose keys start with `prefix`, sorted.
-    pub fn under<'a>(&'a self, family: Family, prefix: &'a [u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+    pub fn under<'a>(&'a self, family: Family, prefix: &[u8]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         let from = self.points.range((family, prefix.to_vec())..);
         from.take_while(move |((other, key), _)| *other == family && key.starts_with(prefix))
             .filter_map(|((_, key), value)| Some((key.as_slice(), value.as_deref()?)))
@@ -264,9 +285,16 @@ impl Rows {
         self.point(look).map(|value| index_of(value).ok_or_else(|| Corrupt::unreadable(look))).transpose()
     }
 
-    pub(super) fn fact(&self, index: u64) -> Result<Option<Fact>, Corrupt> {
+    /// What a judge needs of the record at an index that another row named.
+    pub(super) fn fact(&self, index: u64) -> Result<Fact, Corrupt> {
         let look = Look::fact(index);
-        self.point(&look).map(|value| Fact::parse(value).ok_or_else(|| Corrupt::unreadable(&look))).transpose()
+        self.point(&look).and_then(Fact::parse).ok_or_else(|| Corrupt::unreadable(&look))
+    }
+
+    /// The kind of that record, without reading the rest.
+    pub(super) fn fact_kind(&self, index: u64) -> Result<Kind, Corrupt> {
+        let look = Look::fact(index);
+        self.point(&look).and_then(Fact::kind_of).ok_or_else(|| Corrupt::unreadable(&look))
     }
 
     pub(super) fn state(&self, look: &Look) -> Result<Option<&str>, Corrupt> {
@@ -275,43 +303,49 @@ impl Rows {
     }
 
     pub(super) fn namespace(&self, namespace: &str) -> Result<Option<NamespaceRow>, Corrupt> {
-        let look = Look::namespace(namespace);
-        let Some(value) = self.point(&look) else { return Ok(None) };
-        let corrupt = || Corrupt::unreadable(&look);
-        match value.split_first().ok_or_else(corrupt)? {
-            (0, []) => Ok(Some(NamespaceRow::Prefix)),
-            (1, rest) => {
-                let payload = rest.get(40..).ok_or_else(corrupt)?;
-                match Statement::parse(payload).map_err(|_| corrupt())?.predicate {
-                    Predicate::Authority(authority) => Ok(Some(NamespaceRow::Authority(authority))),
-                    _ => Err(corrupt()),
-                }
-            }
-            _ => Err(corrupt()),
+        match self.get(Family::Namespaces, namespace.as_bytes()) {
+            None => Ok(None),
+            Some([0]) => Ok(Some(NamespaceRow::Prefix)),
+            Some(_) => match self.authorities.get(namespace.as_bytes()) {
+                Some(authority) => Ok(Some(NamespaceRow::Authority(Arc::clone(authority)))),
+                None => Err(Corrupt::unreadable(&Look::namespace(namespace))),
+            },
         }
     }
 
-    /// The namespace that covers a product, and its authority in force.
+    /// The namespace that covers a product.
+    pub fn covering<'a>(&self, product: &'a Product) -> Option<&'a str> {
+        product.prefixes().find(|prefix| matches!(self.get(Family::Namespaces, prefix.as_bytes()), Some([1, ..])))
+    }
+
+    /// The authority in force of the namespace that covers a product.
     ///
     /// # Errors
     /// [`Corrupt`].
-    pub fn governing(&self, product: &Product) -> Result<Option<(String, Authority)>, Corrupt> {
-        for prefix in product.prefixes() {
-            if let Some(authority) = self.authority(prefix)? {
-                return Ok(Some((prefix.into(), authority)));
-            }
-        }
-        Ok(None)
+    pub fn governing(&self, product: &Product) -> Result<Option<Arc<Authority>>, Corrupt> {
+        self.covering(product).map_or(Ok(None), |namespace| self.authority(namespace))
     }
 
     /// The authority in force of a namespace.
     ///
     /// # Errors
     /// [`Corrupt`].
-    pub fn authority(&self, namespace: &str) -> Result<Option<Authority>, Corrupt> {
+    pub fn authority(&self, namespace: &str) -> Result<Option<Arc<Authority>>, Corrupt> {
         Ok(match self.namespace(namespace)? {
             Some(NamespaceRow::Authority(authority)) => Some(authority),
-            _ => None,
+            Some(NamespaceRow::Prefix) | None => None,
         })
+    }
+}
+
+/// Reads a row of `namespaces` that has an authority in force.
+fn read_authority(family: Family, value: &[u8]) -> Option<Arc<Authority>> {
+    let payload = match value {
+        [1, rest @ ..] if family == Family::Namespaces => rest.get(40..)?,
+        _ => return None,
+    };
+    match Statement::parse(payload).ok()?.predicate {
+        Predicate::Authority(authority) => Some(Arc::new(authority)),
+        _ => None,
     }
 }

@@ -20,8 +20,8 @@ pub(super) struct Opened<'a> {
     pub(super) time: u64,
 }
 
-/// Step 3. Without `now`, times do not matter.
-pub(super) fn open<'a>(part: Part, note: &'a Note, trust: &Trust, now: Option<u64>) -> Result<Opened<'a>, Refusal> {
+/// Step 3. What was released may be of any time; only a status has to be of a time that the clock knows.
+pub(super) fn open<'a>(part: Part, note: &'a Note, trust: &Trust, now: u64) -> Result<Opened<'a>, Refusal> {
     let Trust { origin, policy, .. } = trust;
     let keys = policy.logs().iter().map(|log| &log.vkey).filter(|vkey| vkey.name == *origin);
     let keys: Vec<Vkey> = keys.cloned().collect();
@@ -35,9 +35,8 @@ pub(super) fn open<'a>(part: Part, note: &'a Note, trust: &Trust, now: Option<u6
         }
         error => Refusal::NotSigned { part, error },
     })?;
-    let evaluation = policy.evaluate(note, now);
+    let evaluation = policy.evaluate(note, (part == Part::Status).then_some(now));
     let Some(time) = evaluation.time(policy) else {
-        let now = now.unwrap_or(0);
         if evaluation.later
             && let Some(time) = policy.evaluate(note, None).time(policy)
         {

@@ -155,7 +155,7 @@ impl World {
     /// Logs a record as the log does.
     pub(super) fn admit(&mut self, statement: Statement, seeds: &[u8]) -> (Digest, u64) {
         let (record, index) = (Self::record(&statement, seeds), self.size());
-        let admission = admission::judge(ORIGIN, index, &record, &self.rows);
+        let admission = admission::judge(ORIGIN, index, &record, &self.rows, &|_, _| None);
         let Ok(Admission::New { entry, rows }) = admission else { panic!("{admission:?}") };
         self.entries.push(entry);
         for row in rows {

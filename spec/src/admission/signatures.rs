@@ -1,0 +1,174 @@
+//! Whose signatures a record may bear, and which are valid: the costly part of a judgement, which any core can do before it.
+//!
+//! [`check`] verifies against the authorities that `rows` has, of whatever moment; [`super::judge`] is told what it found. That a key
+//! made a signature over a record is true at every index, so a check with rows that are out of date saves less work, no more.
+
+use super::{Corrupt, Family, Look, Refusal, Rows, candidates, dependency_keys, matches};
+use crate::authority::{Authority, PublicKey, RoleName};
+use crate::record::{self, Digest, EnvelopeSignature, Predicate, Product, Record};
+use alloc::collections::BTreeMap;
+use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
+
+/// Verifications of signatures that do not name their key: all of a record's signatures together are tried with no more keys
+/// than this. A signature that names its key has one try beside these, so who signed with keyids never meets the limit.
+pub const MAX_TRIALS: usize = 64;
+/// Verifications of one record's signatures.
+pub const MAX_CHECKS: usize = MAX_TRIALS + record::MAX_SIGNATURES;
+
+/// What is known of a record's signatures: whether a key made one.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Checked(BTreeMap<Digest, Vec<(Vec<u8>, bool)>>);
+
+impl Checked {
+    /// Whether the key made the signature; `None` if that was not tried.
+    pub fn get(&self, keyid: &Digest, sig: &[u8]) -> Option<bool> {
+        self.0.get(keyid)?.iter().find(|(other, _)| other == sig).map(|(_, valid)| *valid)
+    }
+}
+
+/// The rows that [`check`] needs first; a part of [`super::needs`].
+pub fn needs(record: &Record) -> Vec<Look> {
+    match &record.statement.predicate {
+        Predicate::Authority(_) => vec![Look::namespace("*")],
+        Predicate::Source(source) => {
+            source.products.iter().take(1).flat_map(Product::prefixes).map(Look::namespace).collect()
+        }
+        Predicate::Build(build) => {
+            let keys = build.dependencies.iter().flat_map(dependency_keys);
+            keys.map(|key| Look::Prefix(Family::Digests, key)).collect()
+        }
+        Predicate::Update(update) => update.product.prefixes().map(Look::namespace).collect(),
+    }
+}
+
+/// The rows that it needs once the first are answered; a part of [`super::needs_more`].
+///
+/// # Errors
+/// [`Corrupt`]: a row cannot be read.
+pub fn needs_more(record: &Record, rows: &Rows) -> Result<Vec<Look>, Corrupt> {
+    match &record.statement.predicate {
+        Predicate::Build(build) => {
+            Ok(candidates(&matches(build, rows)?).iter().map(|namespace| Look::namespace(namespace)).collect())
+        }
+        Predicate::Authority(_) | Predicate::Source(_) | Predicate::Update(_) => Ok(Vec::new()),
+    }
+}
+
+/// Verifies a record's signatures with the keys that may have made them.
+///
+/// `rows` has the answers to [`needs`] and [`needs_more`].
+///
+/// Cost: at most [`MAX_CHECKS`] verifications.
+///
+/// # Errors
+/// [`Corrupt`]: a row cannot be read.
+pub fn check(record: &Record, rows: &Rows) -> Result<Checked, Corrupt> {
+    let pae = record::pae(&record.payload);
+    let mut checked = Checked::default();
+    signers(&record.signatures, &trusted(record, rows)?, |keyid, key, sig| {
+        let valid = checked.get(keyid, sig).unwrap_or_else(|| key.verify(&pae, sig));
+        checked.0.entry(*keyid).or_default().push((sig.to_vec(), valid));
+        valid
+    });
+    Ok(checked)
+}
+
+/// An authority in force, and the role whose keys sign a record.
+pub(super) struct Trusted {
+    pub(super) authority: Arc<Authority>,
+    role: RoleName,
+}
+
+/// The authorities whose keys may sign a record: one, or a build's candidates in their order.
+pub(super) fn trusted(record: &Record, rows: &Rows) -> Result<Vec<Trusted>, Corrupt> {
+    let one = |authority: Option<Arc<Authority>>, role| authority.map(|authority| Trusted { authority, role });
+    let (authorities, role) = match &record.statement.predicate {
+        Predicate::Authority(authority) if authority.namespace.is_root() => {
+            (Some(Arc::new(authority.clone())), RoleName::Root)
+        }
+        Predicate::Authority(_) => (rows.authority("*")?, RoleName::Root),
+        Predicate::Source(source) => {
+            let governing = source.products.first().map(|product| rows.governing(product)).transpose()?;
+            (governing.flatten(), RoleName::Source)
+        }
+        Predicate::Update(update) => (rows.governing(&update.product)?, RoleName::Update),
+        Predicate::Build(build) => {
+            let candidates = candidates(&matches(build, rows)?);
+            let authorities = candidates.iter().map(|namespace| {
+                let missing = || Corrupt::missing(&Look::namespace(namespace));
+                let authority = rows.authority(namespace)?.ok_or_else(missing)?;
+                Ok(Trusted { authority, role: RoleName::Build })
+            });
+            return authorities.collect();
+        }
+    };
+    Ok(one(authorities, role).into_iter().collect())
+}
+
+impl Trusted {
+    pub(super) fn namespace(&self) -> &str {
+        self.authority.namespace.as_str()
+    }
+
+    /// Rule 5: those of a record's valid signatures that are by keys of the role, if they meet its threshold at `index`.
+    pub(super) fn signed(
+        &self,
+        signers: &BTreeMap<Digest, Vec<u8>>,
+        index: u64,
+    ) -> Result<BTreeMap<Digest, Vec<u8>>, Refusal> {
+        let keyids = self.authority.role(self.role).map(|role| role.keyids.as_slice()).unwrap_or_default();
+        let by = signers.iter().filter(|(keyid, _)| keyids.contains(keyid));
+        let by: Vec<(Digest, Vec<u8>)> = by.map(|(keyid, sig)| (*keyid, sig.clone())).collect();
+        match self.authority.meets(self.role, &by, index) {
+            Ok(()) => Ok(by.into_iter().collect()),
+            Err(threshold) => {
+                let namespace = self.authority.namespace.to_string();
+                let (have, need) = (threshold.have, threshold.need);
+                Err(Refusal::ThresholdNotMet { have, need, role: self.role.name(), namespace })
+            }
+        }
+    }
+}
+
+/// Finds the valid signatures by any key that is trusted, one a key: first those that name their key, then, as far as
+/// [`MAX_TRIALS`] go, the others, with each key that has none yet.
+///
+/// All keys of all candidates are looked at together. So what is found in a record is found again in its entry, whose
+/// signatures all name their keys, and both are judged alike.
+pub(super) fn signers(
+    signatures: &[EnvelopeSignature],
+    trusted: &[Trusted],
+    mut made_by: impl FnMut(&Digest, &PublicKey, &[u8]) -> bool,
+) -> BTreeMap<Digest, Vec<u8>> {
+    let mut keys: Vec<(&Digest, &PublicKey)> = Vec::new();
+    for Trusted { authority, role } in trusted {
+        let keyids = authority.role(*role).map(|role| role.keyids.as_slice()).unwrap_or_default();
+        keys.extend(keyids.iter().filter_map(|keyid| authority.keys.get_key_value(keyid)));
+    }
+    let mut found = BTreeMap::new();
+    let mut unnamed = Vec::new();
+    for signature in signatures {
+        let named = signature.keyid.as_ref().and_then(|named| keys.iter().find(|(keyid, _)| *keyid == named));
+        match named {
+            Some((keyid, key)) if !found.contains_key(*keyid) && made_by(keyid, key, &signature.sig) => {
+                found.insert(**keyid, signature.sig.clone());
+            }
+            _ => unnamed.push(signature),
+        }
+    }
+    let mut trials = MAX_TRIALS;
+    for signature in unnamed {
+        for (keyid, key) in &keys {
+            if found.contains_key(*keyid) || signature.keyid.as_ref() == Some(*keyid) {
+                continue;
+            }
+            let Some(left) = trials.checked_sub(1) else { return found };
+            trials = left;
+            if made_by(keyid, key, &signature.sig) {
+                found.insert(**keyid, signature.sig.clone());
+                break;
+            }
+        }
+    }
+    found
+}
