@@ -46,3 +46,4 @@ pub mod bundle;
 pub mod verdict;
 
 mod encoding;
+mod ml_dsa;
