@@ -60,8 +60,8 @@
 //!   that `spki` carries in padded base64; that DER has exactly one form a key, see [`PublicKey`].
 //! - A role's `keyids` are sorted and distinct, and `1 <= threshold <= keyids`.
 //! - `distrust` names each key at most once; they may be keys of earlier epochs.
-//! - `algorithm` is `ed25519`, `ecdsa-p256-sha256` or `ml-dsa-44`. Of these only `ed25519` is supported yet: an authority that
-//!   names another is refused, so that no record is logged by keys that nobody can check.
+//! - `algorithm` is `ed25519`, `ecdsa-p256-sha256` or `ml-dsa-44`. Of these `ecdsa-p256-sha256` is not supported yet: an
+//!   authority that names it is refused, so that no record is logged by keys that nobody can check.
 //!
 //! # Whose signatures count
 //!

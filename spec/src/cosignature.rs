@@ -1,8 +1,11 @@
 //! Cosignatures: a witness's word that a checkpoint is consistent with all it has seen of the log, and when.
 //!
-//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-cosignature.md>, the Ed25519 form (type 0x04).
+//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-cosignature.md>
 //!
-//! A cosignature is a note signature of 8 + 64 bytes: the time in seconds, big-endian, and an Ed25519 signature over
+//! A cosignature is a note signature that begins with the time in seconds, 8 bytes, big-endian. Time 0 and times beyond
+//! 2^63 - 1 are refused: a cosignature without a time does not say that the checkpoint was the largest seen.
+//!
+//! **Type 0x04** has 8 + 64 bytes, the signature Ed25519 over
 //!
 //! ```text
 //! cosignature/v1
@@ -12,20 +15,41 @@
 //! CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 //! ```
 //!
-//! that is a header line, the time line, and the whole text of the checkpoint. Time 0 and times beyond 2^63 - 1 are refused.
+//! that is a header line, the time line, and the whole text of the checkpoint.
+//!
+//! **Type 0x06** has 8 + 2,420 bytes, the signature ML-DSA-44 (FIPS 204, pure, empty context) over `cosigned_message`:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 12 | `subtree/v1`, LF, NUL |
+//! | 1, then 1 to 255 | length and bytes of the cosigner's name |
+//! | 8 | the time |
+//! | 1, then 1 to 255 | length and bytes of the log's origin |
+//! | 8 | where the subtree starts: 0, for a checkpoint is the whole tree |
+//! | 8 | where it ends: the checkpoint's size |
+//! | 32 | its root |
+//!
+//! Numbers are big-endian. Extension lines of the checkpoint are not signed. A log signs its own checkpoints in this form
+//! too, with a key that has the origin as its name; the time is then the log's. A note cosigned in both forms by one witness
+//! says nothing more than in one, but to readers who trust one algorithm only.
 //!
 //! ```
 //! use spec::{checkpoint::Checkpoint, cosignature, merkle::{TreeHead, empty_root}, note::{KeyKind, Note, Skey}};
 //!
 //! let checkpoint = Checkpoint::new("example.com/log", TreeHead { size: 0, root: empty_root() });
-//! let skey = Skey::from_seed("witness.example/w1", KeyKind::CosignatureEd25519, [1; 32]).unwrap();
 //! let text = checkpoint.to_text();
-//! let line = cosignature::sign(&text, 1_795_430_000, &skey);
-//! assert_eq!(cosignature::verify(&text, &line, skey.vkey()), Ok(1_795_430_000));
+//! for (kind, length) in [(KeyKind::CosignatureEd25519, 72), (KeyKind::CosignatureMlDsa44, 2428)] {
+//!     let skey = Skey::from_seed("witness.example/w1", kind, [1; 32]).unwrap();
+//!     let line = cosignature::sign(&text, 1_795_430_000, &skey);
+//!     assert_eq!(line.bytes.len(), length);
+//!     assert_eq!(cosignature::verify(&text, &line, skey.vkey()), Ok(1_795_430_000));
+//! }
 //! ```
 
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::ml_dsa;
 use crate::note::{KeyKind, NoteSignature, Skey, Vkey};
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 
 /// Why a line is not a cosignature of the checkpoint by the key.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -38,12 +62,20 @@ pub enum CosignatureError {
         /// The key ID asked for.
         id: u32,
     },
-    /// Not 72 bytes.
-    #[error("a cosignature of type 0x04 has 72 bytes, this has {0}")]
-    Length(usize),
+    /// Not the length that the key's type has.
+    #[error("a cosignature by this key has {need} bytes, this has {have}")]
+    Length {
+        /// Bytes found.
+        have: usize,
+        /// Bytes needed: 72 or 2,428.
+        need: usize,
+    },
     /// Zero, or beyond 2^63 - 1.
     #[error("{0} is not a cosignature's time: between 1 and 2^63 - 1")]
     Time(u64),
+    /// What was signed with a key of type 0x06 can only be a checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// The signature does not verify.
     #[error("the cosignature of {name} (key ID {id:08x}) does not verify")]
     BadSignature {
@@ -54,38 +86,90 @@ pub enum CosignatureError {
     },
 }
 
+const TIME_BYTES: usize = 8;
+const LABEL: &[u8; 12] = b"subtree/v1\n\0";
+
 /// The message that an Ed25519 cosignature signs.
-fn message(text: &str, time: u64) -> String {
-    format!("cosignature/v1\ntime {time}\n{text}")
+fn ed25519_message(text: &str, time: u64) -> Vec<u8> {
+    format!("cosignature/v1\ntime {time}\n{text}").into_bytes()
 }
 
-/// Cosigns the text of a checkpoint.
+/// The `cosigned_message` that an ML-DSA-44 cosignature signs; `None` if a name is empty or longer than 255 bytes.
+fn ml_dsa_message(cosigner: &str, time: u64, checkpoint: &Checkpoint) -> Option<Vec<u8>> {
+    let mut message = LABEL.to_vec();
+    let name = |message: &mut Vec<u8>, name: &str| {
+        message.push(u8::try_from(name.len()).ok().filter(|length| *length > 0)?);
+        message.extend(name.as_bytes());
+        Some(())
+    };
+    name(&mut message, cosigner)?;
+    message.extend(time.to_be_bytes());
+    name(&mut message, &checkpoint.origin)?;
+    // SPEC: "If signing a checkpoint, it MUST be zero."
+    message.extend(0_u64.to_be_bytes());
+    message.extend(checkpoint.head.size.to_be_bytes());
+    message.extend(checkpoint.head.root.0);
+    Some(message)
+}
+
+/// Cosigns the text of a checkpoint; with a key of type 0x06 the same signature each time.
+///
+/// What a key of type 0x01 makes here verifies nowhere, nor does what a key of type 0x06 makes of a text that is no checkpoint.
 ///
 /// Units: `time` in Unix seconds.
+///
+/// Cost: 20 us for Ed25519; for ML-DSA-44 300 us on average and four times that once in a hundred, for it tries until a
+/// signature tells nothing of the key.
 pub fn sign(text: &str, time: u64, key: &Skey) -> NoteSignature {
-    let signature = key.sign(message(text, time).as_bytes());
-    let bytes = [time.to_be_bytes().as_slice(), &signature].concat();
-    NoteSignature { name: key.vkey().name.clone(), id: key.vkey().id, bytes }
+    sign_hedged(text, time, key, &[0; 32])
+}
+
+/// Cosigns the text of a checkpoint as [`sign`] does, with 32 random bytes, which FIPS 204 prefers: they make it harder to
+/// learn the key by watching or disturbing the computation. A key of type 0x04 has no use for them.
+///
+/// Units: `time` in Unix seconds.
+pub fn sign_hedged(text: &str, time: u64, key: &Skey, randomness: &[u8; 32]) -> NoteSignature {
+    let vkey = key.vkey();
+    let message = match vkey.kind {
+        KeyKind::CosignatureMlDsa44 => {
+            Checkpoint::parse(text).ok().and_then(|checkpoint| ml_dsa_message(&vkey.name, time, &checkpoint))
+        }
+        KeyKind::Ed25519 | KeyKind::CosignatureEd25519 => None,
+    };
+    let message = message.unwrap_or_else(|| ed25519_message(text, time));
+    let bytes = [time.to_be_bytes().as_slice(), &key.sign(&message, randomness)].concat();
+    NoteSignature { name: vkey.name.clone(), id: vkey.id, bytes }
 }
 
 /// Verifies one line over the text of a checkpoint, and returns its time in Unix seconds.
+///
+/// The key is of type 0x04 or 0x06; whether it is a witness's or the log's own, whoever holds it knows.
+///
+/// Cost: 35 us for Ed25519, 90 us for ML-DSA-44.
 ///
 /// # Errors
 /// [`CosignatureError`], in the order of its variants.
 pub fn verify(text: &str, line: &NoteSignature, key: &Vkey) -> Result<u64, CosignatureError> {
     let (name, id) = (key.name.clone(), key.id);
-    if key.kind != KeyKind::CosignatureEd25519 || !key.made(line) {
+    if !key.kind.signs_as_witness() || !key.made(line) {
         return Err(CosignatureError::OtherKey { name, id });
     }
+    let ml_dsa = key.kind == KeyKind::CosignatureMlDsa44;
+    let need = TIME_BYTES.saturating_add(if ml_dsa { ml_dsa::SIGNATURE_BYTES } else { 64 });
     let (time, signature) = match line.bytes.split_first_chunk() {
-        Some((time, signature)) if signature.len() == 64 => (u64::from_be_bytes(*time), signature),
-        _ => return Err(CosignatureError::Length(line.bytes.len())),
+        Some((time, signature)) if line.bytes.len() == need => (u64::from_be_bytes(*time), signature),
+        _ => return Err(CosignatureError::Length { have: line.bytes.len(), need }),
     };
     // SPEC: "It MUST NOT exceed 2^63 - 1"; tlog-witness: "the timestamp MUST NOT be zero."
     if time == 0 || i64::try_from(time).is_err() {
         return Err(CosignatureError::Time(time));
     }
-    if !key.verify(message(text, time).as_bytes(), signature) {
+    let message = if ml_dsa {
+        ml_dsa_message(&key.name, time, &Checkpoint::parse(text)?)
+    } else {
+        Some(ed25519_message(text, time))
+    };
+    if !message.is_some_and(|message| key.verify(&message, signature)) {
         return Err(CosignatureError::BadSignature { name, id });
     }
     Ok(time)
@@ -106,12 +190,81 @@ mod tests {
             bad.bytes[at] ^= 1;
             assert!(verify(text, &bad, vkey).is_err(), "byte {at}");
             bad.bytes.truncate(at);
-            assert_eq!(verify(text, &bad, vkey), Err(CosignatureError::Length(at)));
+            assert_eq!(verify(text, &bad, vkey), Err(CosignatureError::Length { have: at, need: 72 }));
         }
         assert!(verify("o\n2\nr\n", &good, vkey).is_err());
         assert_eq!(verify(text, &sign(text, 0, &key), vkey), Err(CosignatureError::Time(0)));
         assert_eq!(verify(text, &sign(text, 1 << 63, &key), vkey), Err(CosignatureError::Time(1 << 63)));
         let as_log = Skey::from_seed("w", KeyKind::Ed25519, [1; 32]).unwrap();
         assert!(matches!(verify(text, &sign(text, 5, &as_log), as_log.vkey()), Err(CosignatureError::OtherKey { .. })));
+    }
+
+    const TEXT: &str = "example.com/log\n7\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n";
+
+    fn large(name: &str) -> Skey {
+        Skey::from_seed(name, KeyKind::CosignatureMlDsa44, [1; 32]).unwrap()
+    }
+
+    /// The message, byte by byte as the specification has it.
+    #[test]
+    fn the_cosigned_message() {
+        let message = ml_dsa_message("w", 5, &Checkpoint::parse(TEXT).unwrap()).unwrap();
+        let parts: [&[u8]; 9] = [
+            b"subtree/v1\n\0",
+            b"\x01w",
+            b"\0\0\0\0\0\0\0\x05",
+            b"\x0f",
+            b"example.com/log",
+            b"\0\0\0\0\0\0\0\0",
+            b"\0\0\0\0\0\0\0\x07",
+            b"\xe3\xb0\xc4\x42\x98\xfc\x1c\x14\x9a\xfb\xf4\xc8\x99\x6f\xb9\x24",
+            b"\x27\xae\x41\xe4\x64\x9b\x93\x4c\xa4\x95\x99\x1b\x78\x52\xb8\x55",
+        ];
+        assert_eq!(message, parts.concat());
+        let line = sign(TEXT, 5, &large("w"));
+        assert!(large("w").vkey().verify(&message, &line.bytes[8..]));
+    }
+
+    #[test]
+    fn what_is_no_ml_dsa_cosignature() {
+        let key = large("w");
+        let vkey = key.vkey();
+        let good = sign(TEXT, 5, &key);
+        assert_eq!(verify(TEXT, &good, vkey), Ok(5));
+        assert_eq!(sign(TEXT, 5, &key), good);
+        let hedged = sign_hedged(TEXT, 5, &key, &[7; 32]);
+        assert_ne!(hedged, good);
+        assert_eq!(verify(TEXT, &hedged, vkey), Ok(5));
+        // The time and the two ends of each part of the signature whole, the rest in samples.
+        let ends = [40, 41, 2342, 2343, 2344, 2345, 2426, 2427];
+        for at in (0..40).chain(ends).chain((42..2427).step_by(37)) {
+            let mut bad = good.clone();
+            bad.bytes[at] ^= 1;
+            assert!(verify(TEXT, &bad, vkey).is_err(), "byte {at}");
+            bad.bytes.truncate(at);
+            assert_eq!(verify(TEXT, &bad, vkey), Err(CosignatureError::Length { have: at, need: 2428 }));
+        }
+        let mut long = good.clone();
+        long.bytes.push(0);
+        assert_eq!(verify(TEXT, &long, vkey), Err(CosignatureError::Length { have: 2429, need: 2428 }));
+        for time in [0, 1 << 63, u64::MAX] {
+            assert_eq!(verify(TEXT, &sign(TEXT, time, &key), vkey), Err(CosignatureError::Time(time)));
+        }
+        let bad = Err(CosignatureError::BadSignature { name: "w".into(), id: vkey.id });
+        for other in [TEXT.replace("log", "lag"), TEXT.replace('7', "8"), TEXT.replace("47DE", "57DE")] {
+            assert_eq!(verify(&other, &good, vkey), bad, "{other}");
+        }
+        // Extension lines are not signed.
+        assert_eq!(verify(&format!("{TEXT}extension\n"), &good, vkey), Ok(5));
+        let none = Err(CosignatureError::Checkpoint(CheckpointError::Form));
+        assert_eq!(verify("no checkpoint\n", &sign("no checkpoint\n", 5, &key), vkey), none);
+        // The same key under another name: the message names the cosigner.
+        let other = large("v");
+        let renamed = NoteSignature { name: "v".into(), id: other.vkey().id, bytes: good.bytes.clone() };
+        assert!(matches!(verify(TEXT, &renamed, other.vkey()), Err(CosignatureError::BadSignature { .. })));
+        assert!(matches!(verify(TEXT, &good, other.vkey()), Err(CosignatureError::OtherKey { .. })));
+        // An Ed25519 line and its key say nothing for this one.
+        let small = Skey::from_seed("w", KeyKind::CosignatureEd25519, [1; 32]).unwrap();
+        assert!(matches!(verify(TEXT, &sign(TEXT, 5, &small), vkey), Err(CosignatureError::OtherKey { .. })));
     }
 }

@@ -6,6 +6,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 use fips204::ml_dsa_44 as implementation;
 use fips204::traits::{KeyGen as _, SerDes as _, Signer as _, Verifier as _};
+use zeroize::Zeroizing;
 
 /// Bytes of a public key.
 pub(crate) const PUBLIC_BYTES: usize = 1312;
@@ -56,20 +57,31 @@ impl fmt::Debug for PublicKey {
 
 /// A secret key, expanded for signing; wiped from memory when dropped.
 #[derive(Clone)]
-pub(crate) struct SecretKey(Box<implementation::PrivateKey>);
+pub(crate) struct SecretKey(Box<Secret>);
+
+#[derive(Clone)]
+struct Secret {
+    seed: Zeroizing<[u8; 32]>,
+    expanded: implementation::PrivateKey,
+}
 
 impl SecretKey {
     /// Makes the key pair of a seed, the xi of FIPS 204.
     pub(crate) fn from_seed(seed: &[u8; 32]) -> (Self, PublicKey) {
-        let (expanded, secret) = implementation::KG::keygen_from_seed(seed);
-        let bytes = expanded.clone().into_bytes();
-        (Self(Box::new(secret)), PublicKey(Box::new(Public { bytes, expanded })))
+        let (public, secret) = implementation::KG::keygen_from_seed(seed);
+        let public = Public { bytes: public.clone().into_bytes(), expanded: public };
+        let secret = Secret { seed: Zeroizing::new(*seed), expanded: secret };
+        (Self(Box::new(secret)), PublicKey(Box::new(public)))
+    }
+
+    pub(crate) fn seed(&self) -> &[u8; 32] {
+        &self.0.seed
     }
 
     /// Signs `message`: [`SIGNATURE_BYTES`].
     pub(crate) fn sign(&self, message: &[u8], randomness: &[u8; 32]) -> Vec<u8> {
         // The one error is a context of more than 255 bytes; what is empty verifies nowhere.
-        self.0.try_sign_with_seed(randomness, message, &[]).map_or_else(|_| Vec::new(), Vec::from)
+        self.0.expanded.try_sign_with_seed(randomness, message, &[]).map_or_else(|_| Vec::new(), Vec::from)
     }
 }
 

@@ -20,6 +20,15 @@
 //! `PRIVATE+KEY+<name>+<key ID>+<base64 of type ‖ 32-byte seed>` on one line.
 //! The key ID is always the first four bytes of SHA-256(name ‖ LF ‖ type ‖ public key); a vkey with another is refused.
 //!
+//! | type | public key | signature | signs |
+//! |---|---|---|---|
+//! | 0x01 | Ed25519, 32 bytes | 64 bytes | the note's text, as a log |
+//! | 0x04 | Ed25519, 32 bytes | 8 bytes of time, 64 bytes | a checkpoint and a time, as a witness |
+//! | 0x06 | ML-DSA-44, 1,312 bytes | 8 bytes of time, 2,420 bytes | names, time, size and root, as a log or a witness |
+//!
+//! What types 0x04 and 0x06 sign is in [`crate::cosignature`]. The name of a key of type 0x06 has at most
+//! [`MAX_NAME_BYTES`], which is what its signed message has room for.
+//!
 //! ```
 //! use spec::note::{KeyKind, Skey};
 //!
@@ -29,6 +38,7 @@
 //! ```
 
 use crate::encoding;
+use crate::ml_dsa;
 use alloc::{format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
@@ -39,6 +49,9 @@ pub const MAX_NOTE_BYTES: usize = 1 << 18;
 /// The most signature lines a note may have.
 pub const MAX_SIGNATURES: usize = 100;
 
+/// The most bytes of an origin, and of the name of a key of type 0x06.
+pub const MAX_NAME_BYTES: usize = 255;
+
 const DASH: &str = "\u{2014} ";
 
 /// What a key's signatures mean; the byte that stands before the key in vkeys and in the key ID.
@@ -48,7 +61,7 @@ pub enum KeyKind {
     Ed25519,
     /// 0x04: timestamped Ed25519 cosignature over a checkpoint; how a witness signs.
     CosignatureEd25519,
-    /// 0x06: timestamped ML-DSA-44 cosignature; known by name, not verified yet.
+    /// 0x06: timestamped ML-DSA-44 signature over a checkpoint; how logs and witnesses sign for a time with quantum computers.
     CosignatureMlDsa44,
 }
 
@@ -60,6 +73,16 @@ impl KeyKind {
             Self::CosignatureEd25519 => 0x04,
             Self::CosignatureMlDsa44 => 0x06,
         }
+    }
+
+    /// Whether a log signs its checkpoints with keys of this kind.
+    pub fn signs_as_log(self) -> bool {
+        matches!(self, Self::Ed25519 | Self::CosignatureMlDsa44)
+    }
+
+    /// Whether a witness cosigns with keys of this kind.
+    pub fn signs_as_witness(self) -> bool {
+        matches!(self, Self::CosignatureEd25519 | Self::CosignatureMlDsa44)
     }
 
     fn from_byte(byte: u8) -> Result<Self, KeyError> {
@@ -84,9 +107,9 @@ pub enum KeyError {
     /// A signature type that Glarus does not read.
     #[error("key type 0x{0:02x} is not one of 0x01, 0x04, 0x06")]
     UnknownType(u8),
-    /// A type that is known but not supported yet.
-    #[error("key type 0x{0:02x} (ML-DSA-44) is not supported yet")]
-    Unsupported(u8),
+    /// The name of a key of type 0x06 is longer than [`MAX_NAME_BYTES`].
+    #[error("the name of a key of type 0x06 has at most {MAX_NAME_BYTES} bytes, this has {0}")]
+    LongName(usize),
     /// The key has another length than its type needs.
     #[error("the key has {have} bytes after its type, {need} are needed")]
     Length {
@@ -110,7 +133,7 @@ pub enum KeyError {
 
 /// A verifier key: who signs, how, and with which public key.
 ///
-/// Shapes: `<name>+<key ID, 8 lower-case hex digits>+<base64 of type ‖ 32 bytes>`.
+/// Shapes: `<name>+<key ID, 8 lower-case hex digits>+<base64 of type ‖ 32 or 1,312 bytes>`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Vkey {
     /// The key name; for a log its origin.
@@ -119,28 +142,53 @@ pub struct Vkey {
     pub id: u32,
     /// What its signatures mean.
     pub kind: KeyKind,
-    public: VerifyingKey,
+    public: Public,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Public {
+    Ed25519(VerifyingKey),
+    MlDsa44(ml_dsa::PublicKey),
 }
 
 impl Vkey {
     /// Makes the key of this name.
     ///
     /// # Errors
-    /// [`KeyError::Name`], [`KeyError::Unsupported`], [`KeyError::WeakKey`].
-    pub fn new(name: &str, kind: KeyKind, public: &[u8; 32]) -> Result<Self, KeyError> {
-        if !is_key_name(name) {
-            return Err(KeyError::Name(name.into()));
-        }
-        if kind == KeyKind::CosignatureMlDsa44 {
-            return Err(KeyError::Unsupported(kind.byte()));
-        }
-        let point = strict_ed25519(public).ok_or(KeyError::WeakKey)?;
-        Ok(Self { name: name.into(), id: key_id(name, kind, public), kind, public: point })
+    /// [`KeyError::Name`], [`KeyError::LongName`], [`KeyError::Length`], [`KeyError::WeakKey`].
+    pub fn new(name: &str, kind: KeyKind, public: &[u8]) -> Result<Self, KeyError> {
+        check_name(name, kind)?;
+        let length = |need| KeyError::Length { have: public.len(), need };
+        let key = match kind {
+            KeyKind::Ed25519 | KeyKind::CosignatureEd25519 => {
+                let public = public.try_into().map_err(|_| length(32))?;
+                Public::Ed25519(strict_ed25519(public).ok_or(KeyError::WeakKey)?)
+            }
+            KeyKind::CosignatureMlDsa44 => {
+                let key = ml_dsa::PublicKey::from_bytes(public);
+                Public::MlDsa44(key.ok_or_else(|| length(ml_dsa::PUBLIC_BYTES))?)
+            }
+        };
+        Ok(Self::of(name, kind, key))
     }
 
-    /// The public key's 32 bytes.
-    pub fn public(&self) -> &[u8; 32] {
-        self.public.as_bytes()
+    fn of(name: &str, kind: KeyKind, public: Public) -> Self {
+        let mut key = Self { name: name.into(), id: 0, kind, public };
+        key.id = key_id(name, kind, key.public());
+        key
+    }
+
+    /// The public key's 32 or 1,312 bytes.
+    pub fn public(&self) -> &[u8] {
+        match &self.public {
+            Public::Ed25519(point) => point.as_bytes(),
+            Public::MlDsa44(key) => key.as_bytes(),
+        }
+    }
+
+    /// Whether this can be a key of the log with this origin: a log's kind, the origin as its name.
+    pub fn is_of_log(&self, origin: &str) -> bool {
+        self.kind.signs_as_log() && self.name == origin
     }
 
     /// Tells whether a line claims to be by this key: same name and same key ID.
@@ -148,11 +196,17 @@ impl Vkey {
         self.name == signature.name && self.id == signature.id
     }
 
-    /// Verifies an Ed25519 signature over `message` by the strict rule (RFC 8032, cofactorless, no small-order points).
+    /// Verifies a signature over `message`: Ed25519 by the strict rule (RFC 8032, cofactorless, no small-order points), or
+    /// ML-DSA-44 in its pure form with an empty context.
     ///
-    /// Cost: 35 us.
+    /// Cost: 35 us for Ed25519, 90 us for ML-DSA-44.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        Signature::from_slice(signature).is_ok_and(|signature| self.public.verify_strict(message, &signature).is_ok())
+        match &self.public {
+            Public::Ed25519(point) => {
+                Signature::from_slice(signature).is_ok_and(|signature| point.verify_strict(message, &signature).is_ok())
+            }
+            Public::MlDsa44(key) => key.verify(message, signature),
+        }
     }
 }
 
@@ -171,27 +225,44 @@ impl FromStr for Vkey {
 
 impl fmt::Display for Vkey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let material = [&[self.kind.byte()], self.public().as_slice()].concat();
+        let material = [&[self.kind.byte()], self.public()].concat();
         write!(out, "{}+{:08x}+{}", self.name, self.id, encoding::base64(&material))
     }
 }
 
-/// A signing key; its seed is wiped from memory when dropped, and its debug form shows only the public half.
+/// A signing key; it is wiped from memory when dropped, and its debug form shows only the public half.
 #[derive(Clone)]
 pub struct Skey {
     vkey: Vkey,
-    secret: SigningKey,
+    secret: Secret,
+}
+
+/// Both wipe themselves when dropped.
+#[derive(Clone)]
+enum Secret {
+    Ed25519(SigningKey),
+    MlDsa44(ml_dsa::SecretKey),
 }
 
 impl Skey {
     /// Makes the key of this name from 32 random bytes.
     ///
     /// # Errors
-    /// [`KeyError::Name`], [`KeyError::Unsupported`].
+    /// [`KeyError::Name`], [`KeyError::LongName`].
     pub fn from_seed(name: &str, kind: KeyKind, seed: [u8; 32]) -> Result<Self, KeyError> {
-        let secret = SigningKey::from_bytes(&seed);
-        let vkey = Vkey::new(name, kind, secret.verifying_key().as_bytes())?;
-        Ok(Self { vkey, secret })
+        check_name(name, kind)?;
+        let (secret, public) = match kind {
+            KeyKind::Ed25519 | KeyKind::CosignatureEd25519 => {
+                let secret = SigningKey::from_bytes(&seed);
+                let public = strict_ed25519(secret.verifying_key().as_bytes()).ok_or(KeyError::WeakKey)?;
+                (Secret::Ed25519(secret), Public::Ed25519(public))
+            }
+            KeyKind::CosignatureMlDsa44 => {
+                let (secret, public) = ml_dsa::SecretKey::from_seed(&seed);
+                (Secret::MlDsa44(secret), Public::MlDsa44(public))
+            }
+        };
+        Ok(Self { vkey: Vkey::of(name, kind, public), secret })
     }
 
     /// The public half.
@@ -201,13 +272,20 @@ impl Skey {
 
     /// The text form, secret: `PRIVATE+KEY+<name>+<key ID>+<base64 of type ‖ seed>`.
     pub fn to_secret_text(&self) -> String {
-        let material = [&[self.vkey.kind.byte()], self.secret.as_bytes().as_slice()].concat();
+        let seed = match &self.secret {
+            Secret::Ed25519(secret) => secret.as_bytes(),
+            Secret::MlDsa44(secret) => secret.seed(),
+        };
+        let material = [&[self.vkey.kind.byte()], seed.as_slice()].concat();
         format!("PRIVATE+KEY+{}+{:08x}+{}", self.vkey.name, self.vkey.id, encoding::base64(&material))
     }
 
-    /// Signs `message`: 64 bytes.
-    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.secret.sign(message).to_bytes()
+    /// Signs `message`: 64 bytes for Ed25519, which takes no randomness, or 2,420 for ML-DSA-44.
+    pub(crate) fn sign(&self, message: &[u8], randomness: &[u8; 32]) -> Vec<u8> {
+        match &self.secret {
+            Secret::Ed25519(secret) => secret.sign(message).to_bytes().to_vec(),
+            Secret::MlDsa44(secret) => secret.sign(message, randomness),
+        }
     }
 }
 
@@ -216,6 +294,7 @@ impl FromStr for Skey {
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let (name, id, kind, seed) = key_parts(text.strip_prefix("PRIVATE+KEY+").ok_or(KeyError::Form)?)?;
+        let seed = seed.as_slice().try_into().map_err(|_| KeyError::Length { have: seed.len(), need: 32 })?;
         let key = Self::from_seed(name, kind, seed)?;
         if key.vkey.id != id {
             return Err(KeyError::KeyId { have: id, need: key.vkey.id });
@@ -230,7 +309,7 @@ impl fmt::Debug for Skey {
     }
 }
 
-fn key_parts(text: &str) -> Result<(&str, u32, KeyKind, [u8; 32]), KeyError> {
+fn key_parts(text: &str) -> Result<(&str, u32, KeyKind, Vec<u8>), KeyError> {
     let mut parts = text.splitn(3, '+');
     let (Some(name), Some(id), Some(material)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(KeyError::Form);
@@ -238,12 +317,17 @@ fn key_parts(text: &str) -> Result<(&str, u32, KeyKind, [u8; 32]), KeyError> {
     let id = encoding::from_hex(id).map(u32::from_be_bytes).ok_or(KeyError::Form)?;
     let material = encoding::from_base64(material).ok_or(KeyError::Form)?;
     let (kind, key) = material.split_first().ok_or(KeyError::Form)?;
-    let kind = KeyKind::from_byte(*kind)?;
-    if kind == KeyKind::CosignatureMlDsa44 {
-        return Err(KeyError::Unsupported(kind.byte()));
+    Ok((name, id, KeyKind::from_byte(*kind)?, key.to_vec()))
+}
+
+fn check_name(name: &str, kind: KeyKind) -> Result<(), KeyError> {
+    if !is_key_name(name) {
+        return Err(KeyError::Name(name.into()));
     }
-    let key = key.try_into().map_err(|_| KeyError::Length { have: key.len(), need: 32 })?;
-    Ok((name, id, kind, key))
+    if kind == KeyKind::CosignatureMlDsa44 && name.len() > MAX_NAME_BYTES {
+        return Err(KeyError::LongName(name.len()));
+    }
+    Ok(())
 }
 
 fn key_id(name: &str, kind: KeyKind, public: &[u8]) -> u32 {
@@ -411,10 +495,38 @@ mod tests {
                 assert!(damaged == VKEY || damaged.parse::<Vkey>().is_err(), "{damaged}");
             }
         }
-        let skey = Skey::from_seed("example.com/w", KeyKind::CosignatureEd25519, [3; 32]).unwrap();
-        let text = skey.to_secret_text();
-        assert_eq!(text.parse::<Skey>().unwrap().to_secret_text(), text);
-        assert!(!alloc::format!("{skey:?}").contains("PRIVATE"));
+        for kind in [KeyKind::CosignatureEd25519, KeyKind::CosignatureMlDsa44] {
+            let skey = Skey::from_seed("example.com/w", kind, [3; 32]).unwrap();
+            let text = skey.to_secret_text();
+            assert_eq!(text.parse::<Skey>().unwrap().to_secret_text(), text);
+            assert!(!alloc::format!("{skey:?}").contains("PRIVATE"));
+        }
+    }
+
+    #[test]
+    fn large_keys() {
+        let skey = Skey::from_seed("example.com/w", KeyKind::CosignatureMlDsa44, [3; 32]).unwrap();
+        let text = skey.vkey().to_string();
+        assert_eq!((skey.vkey().public().len(), text.len()), (1312, 13 + 1 + 8 + 1 + 1752));
+        assert_eq!(text.parse::<Vkey>().as_ref(), Ok(skey.vkey()));
+        // Every byte counts in the key ID, and only the keys of this length are keys.
+        for at in (0..text.len()).step_by(13) {
+            let mut damaged = text.clone().into_bytes();
+            damaged[at] = if damaged[at] == b'A' { b'B' } else { b'A' };
+            assert!(String::from_utf8(damaged).unwrap().parse::<Vkey>().is_err(), "byte {at}");
+            assert!(text[..at].parse::<Vkey>().is_err(), "cut at {at}");
+        }
+        let public = skey.vkey().public();
+        let new = |name: &str, kind, public: &[u8]| Vkey::new(name, kind, public).map(|_| ());
+        let large = KeyKind::CosignatureMlDsa44;
+        assert_eq!(new("w", large, &public[1..]), Err(KeyError::Length { have: 1311, need: 1312 }));
+        assert_eq!(new("w", KeyKind::Ed25519, public), Err(KeyError::Length { have: 1312, need: 32 }));
+        let long = "n".repeat(MAX_NAME_BYTES + 1);
+        assert_eq!(new(&long[1..], large, public), Ok(()));
+        assert_eq!(new(&long, large, public), Err(KeyError::LongName(256)));
+        assert_eq!(Skey::from_seed(&long, large, [3; 32]).unwrap_err(), KeyError::LongName(256));
+        assert!(Skey::from_seed(&long, KeyKind::Ed25519, [3; 32]).is_ok());
+        assert!(size_of::<Vkey>() <= 256 && size_of::<Skey>() <= 512, "{} {}", size_of::<Vkey>(), size_of::<Skey>());
     }
 
     #[test]

@@ -53,7 +53,7 @@
 //! Witnesses and groups share one set of names, each given once; `none` cannot be given. A group or quorum refers only to
 //! names of lines before it, and each name is a member at most once in all groups together, so that what stands below the
 //! quorum is a tree. A public key is a log's at most once and a witness's at most once, whatever its key name. Log keys are
-//! of type 0x01, witness keys of type 0x04.
+//! of type 0x01 or 0x06, witness keys of type 0x04 or 0x06; a log with both has two lines, and either suffices.
 //!
 //! Our choices: `k` has no sign and no leading zeroes; a file has at most [`MAX_POLICY_BYTES`], [`MAX_LOGS`] logs,
 //! [`MAX_WITNESSES`] witnesses and [`MAX_GROUPS`] groups; a vkey is UTF-8, since key names are; a URL that is not UTF-8 is
@@ -63,9 +63,10 @@
 //!
 //! An operator may cosign with several keys, and then must not count several times. Keys are told to be one operator's by
 //! their *key name*, the part of the vkey before the `+`; that is the word of whoever wrote the policy, for an Ed25519
-//! cosignature does not commit to it. A **unit** is a witness or group, the quorum itself or below it and as high up as
+//! cosignature does not commit to it (one of type 0x06 does). A **unit** is a witness or group, the quorum itself or below it and as high up as
 //! possible, under which all witnesses have the same key name. The units are what people count, and what messages name:
-//! above, the group `ch-1` and the witnesses `ch-2`, `ch-3` and `ch-4`.
+//! above, the group `ch-1` and the witnesses `ch-2`, `ch-3` and `ch-4`. A witness with a key of either algorithm is such a
+//! group: `any` of the two bears that one algorithm is not understood or not there yet, `all` that one is broken.
 //!
 //! [`Policy::check`] refuses two units with one key name. A unit counts 1 in the two formulas, whatever its inner threshold:
 //! if two quorums both have it, the same operator is in both, by whichever of its keys; and if its operator is absent, so
@@ -247,18 +248,15 @@ pub enum PolicyErrorKind {
     },
     /// Not a vkey.
     #[error(transparent)]
-    Key(KeyError),
+    Key(#[from] KeyError),
     /// The vkey is not UTF-8.
     #[error("the vkey is not UTF-8")]
     KeyUtf8,
-    /// A key type that is known but not supported yet.
-    #[error("key type 0x{0:02x} (ML-DSA-44) is not supported yet")]
-    KeyUnsupported(u8),
-    /// A log with a key that is not of type 0x01.
-    #[error("a log's key is of type 0x01, this is 0x{:02x}", .0.byte())]
+    /// A log with a witness's key.
+    #[error("a log's key is of type 0x01 or 0x06, this is 0x{:02x}", .0.byte())]
     LogKeyKind(KeyKind),
-    /// A witness with a key that is not of type 0x04.
-    #[error("a witness's key is of type 0x04, this is 0x{:02x}", .0.byte())]
+    /// A witness with a log's key.
+    #[error("a witness's key is of type 0x04 or 0x06, this is 0x{:02x}", .0.byte())]
     WitnessKeyKind(KeyKind),
     /// A public key that another line of the same kind has.
     #[error("line {line} has the same public key")]
@@ -317,15 +315,6 @@ pub enum PolicyErrorKind {
     /// No quorum line.
     #[error("the policy has no quorum line")]
     NoQuorum,
-}
-
-impl From<KeyError> for PolicyErrorKind {
-    fn from(error: KeyError) -> Self {
-        match error {
-            KeyError::Unsupported(byte) => Self::KeyUnsupported(byte),
-            other => Self::Key(other),
-        }
-    }
 }
 
 /// How much a policy bears, in units: see the module's documentation.
@@ -650,7 +639,7 @@ impl Parser {
             return Err(PolicyErrorKind::TooManyLogs);
         }
         let vkey = vkey(key)?;
-        if vkey.kind != KeyKind::Ed25519 {
+        if !vkey.kind.signs_as_log() {
             return Err(PolicyErrorKind::LogKeyKind(vkey.kind));
         }
         // SPEC: "Duplicate logs, i.e., multiple log lines with the same public key, are not allowed."
@@ -667,7 +656,7 @@ impl Parser {
         }
         let name = self.new_name(name)?;
         let vkey = vkey(key)?;
-        if vkey.kind != KeyKind::CosignatureEd25519 {
+        if !vkey.kind.signs_as_witness() {
             return Err(PolicyErrorKind::WitnessKeyKind(vkey.kind));
         }
         // SPEC: "Duplicate witnesses, i.e., multiple witness lines with the same public key, are not allowed."
@@ -997,13 +986,13 @@ mod tests {
             ("log {L} a b\n", 1, items(4, log_form)),
             ("log a\n", 1, Kind::Key(KeyError::Form)),
             ("log {1}\n", 1, Kind::LogKeyKind(KeyKind::CosignatureEd25519)),
-            ("log n+00000000+BgAA\n", 1, Kind::KeyUnsupported(6)),
+            ("log n+00000000+BgAA\n", 1, Kind::Key(KeyError::Length { have: 2, need: 1312 })),
             ("log {L}\n\nlog {OTHER}\n", 3, Kind::DuplicateKey { line: 1 }),
             ("witness a\n", 1, items(2, witness_form)),
             ("witness a {1} b c\n", 1, items(5, witness_form)),
             ("witness {1} a\n", 1, Kind::Key(KeyError::Form)),
             ("witness a {L}\n", 1, Kind::WitnessKeyKind(KeyKind::Ed25519)),
-            ("witness a n+00000000+BgAA\n", 1, Kind::KeyUnsupported(6)),
+            ("witness a n+00000000+BgAA\n", 1, Kind::Key(KeyError::Length { have: 2, need: 1312 })),
             ("witness none {1}\n", 1, Kind::ReservedName),
             ("witness a {1}\nwitness a {2}\n", 2, Kind::DuplicateName { name: "a".into(), line: 1 }),
             ("witness a {1}\nwitness b {SAME}\n", 2, Kind::DuplicateKey { line: 1 }),
@@ -1222,6 +1211,42 @@ mod tests {
         assert_eq!(strength("group q all a b c d\nquorum q\n"), twice("a", "b"));
         assert_eq!(strength("group x any a c\ngroup y any b d\ngroup q all x y\nquorum q\n"), twice("a", "b"));
         assert_eq!(strength("group x any b\ngroup q 4 x c d e a\nquorum q\n"), twice("x", "a"));
+    }
+
+    #[test]
+    fn keys_of_two_algorithms() {
+        let large = |name: &str, seed: u8| Skey::from_seed(name, KeyKind::CosignatureMlDsa44, [seed; 32]).unwrap();
+        let witnesses: Vec<Skey> = (1..=4).map(|n| large(&format!("witness.example/ch-{n}"), n)).collect();
+        let of = |word: &str| {
+            let mut file = format!("log {{L}}\nlog {}\n", large("log.example/updates", 9).vkey());
+            for (n, key) in (1..).zip(&witnesses) {
+                file += &format!("witness ch-{n}/ed25519 {{{n}}}\nwitness ch-{n}/ml-dsa-44 {}\n", key.vkey());
+                file += &format!("group ch-{n} {word} ch-{n}/ed25519 ch-{n}/ml-dsa-44\n");
+            }
+            policy(&format!("{file}group ch 3 ch-1 ch-2 ch-3 ch-4\nquorum ch\n"))
+        };
+        let small: Vec<_> = (1..=3).map(|n| line(n, NOW)).collect();
+        let large: Vec<_> = (1..).zip(&witnesses[..3]).map(|(n, key)| cosignature::sign(TEXT, NOW - n, key)).collect();
+        for (word, one_suffices) in [("any", true), ("all", false)] {
+            let policy = of(word);
+            assert_eq!(policy.check(), Ok(Strength { hostile: 1, absent: 1 }));
+            let met = |lines: Vec<NoteSignature>| policy.evaluate(&note(lines), Some(NOW)).met(&policy);
+            assert_eq!((met(small.clone()), met(large.clone())), (one_suffices, one_suffices));
+            assert!(met([&small[..], &large].concat()));
+            assert_eq!(met(vec![small[0].clone(), large[1].clone(), large[2].clone()]), one_suffices);
+            // Two keys of one operator are one unit.
+            assert!(!met(vec![small[0].clone(), large[0].clone(), large[1].clone()]));
+            let mut broken = large.clone();
+            broken[2].bytes[2000] ^= 1;
+            let evaluation = policy.evaluate(&note(broken), Some(NOW));
+            assert!(!evaluation.met(&policy));
+            assert_eq!(evaluation.bad, [BadLine { witness: 5, line: 2 }]);
+        }
+        let time = of("all").evaluate(&note([&small[..], &large].concat()), Some(NOW)).time(&of("all"));
+        assert_eq!(time, Some(NOW - 3));
+        // A key that signs as the log does not count as a witness.
+        let twice = policy(&format!("log {0}\nwitness a {0}\nquorum a\n", witnesses[0].vkey()));
+        assert!(matches!(twice.check(), Err(CheckError::LogKeyAsWitness { .. })));
     }
 
     #[test]

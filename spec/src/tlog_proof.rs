@@ -295,6 +295,27 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_the_other_algorithm() {
+        let large = |name: &str| Skey::from_seed(name, KeyKind::CosignatureMlDsa44, [9; 32]).unwrap();
+        let (log, cosigner) = (large(ORIGIN), large("witness.example/1"));
+        let mut proof = example();
+        let text = proof.checkpoint.text.clone();
+        proof.checkpoint.signatures.extend([&log, &cosigner].map(|key| cosignature::sign(&text, 7, key)));
+        assert_eq!(TlogProof::parse(proof.to_text().as_bytes()).as_ref(), Ok(&proof));
+        proof.verify(&leaf(), &policy(), ORIGIN).unwrap();
+        let policy = format!("log {}\nwitness w {}\nquorum w\n", log.vkey(), cosigner.vkey());
+        let policy = Policy::parse(policy.as_bytes()).unwrap();
+        proof.verify(&leaf(), &policy, ORIGIN).unwrap();
+        for (at, refused) in [(4, "Open"), (5, "Quorum")] {
+            let mut bad = proof.clone();
+            bad.checkpoint.signatures[at].bytes[100] ^= 1;
+            let error = format!("{:?}", bad.verify(&leaf(), &policy, ORIGIN).unwrap_err());
+            assert!(error.starts_with(refused), "{error}");
+        }
+        assert!(example().verify(&leaf(), &policy, ORIGIN).is_err());
+    }
+
+    #[test]
     fn files_are_written_as_read() {
         let mut proof = example();
         proof.verify(&leaf(), &policy(), ORIGIN).unwrap();

@@ -1,5 +1,6 @@
 //! Public keys of records, in the one DER form that each has.
 
+use crate::ml_dsa;
 use crate::record::Digest;
 use alloc::vec::Vec;
 use core::fmt;
@@ -12,7 +13,7 @@ pub enum Algorithm {
     Ed25519,
     /// ECDSA over P-256 with SHA-256; not supported yet.
     EcdsaP256Sha256,
-    /// ML-DSA-44 of FIPS 204; not supported yet.
+    /// ML-DSA-44 of FIPS 204, pure, with an empty context.
     MlDsa44,
 }
 
@@ -43,6 +44,11 @@ impl fmt::Display for Algorithm {
 
 /// SEQUENCE { SEQUENCE { OID 1.3.101.112 }, BIT STRING of the key's 32 bytes }
 const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+/// SEQUENCE { SEQUENCE { OID 2.16.840.1.101.3.4.3.17 }, BIT STRING of the key's 1,312 bytes }
+const ML_DSA_44_PREFIX: [u8; 22] = [
+    0x30, 0x82, 0x05, 0x32, 0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x11, 0x03, 0x82,
+    0x05, 0x21, 0x00,
+];
 
 /// A public key that can be used.
 ///
@@ -57,7 +63,13 @@ const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65
 pub struct PublicKey {
     /// The algorithm.
     pub algorithm: Algorithm,
-    point: VerifyingKey,
+    material: Material,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Material {
+    Ed25519(VerifyingKey),
+    MlDsa44(ml_dsa::PublicKey),
 }
 
 impl PublicKey {
@@ -66,11 +78,17 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError`], in the order of its variants.
     pub fn from_spki(algorithm: Algorithm, spki: &[u8]) -> Result<Self, KeyError> {
-        if algorithm != Algorithm::Ed25519 {
-            return Err(KeyError::AlgorithmNotSupported { algorithm });
+        match algorithm {
+            Algorithm::Ed25519 => {
+                let public = spki.strip_prefix(&ED25519_PREFIX).and_then(|public| public.try_into().ok());
+                Self::from_ed25519(public.ok_or(KeyError::Form { algorithm })?)
+            }
+            Algorithm::MlDsa44 => {
+                let public = spki.strip_prefix(&ML_DSA_44_PREFIX).and_then(ml_dsa::PublicKey::from_bytes);
+                Ok(Self { algorithm, material: Material::MlDsa44(public.ok_or(KeyError::Form { algorithm })?) })
+            }
+            Algorithm::EcdsaP256Sha256 => Err(KeyError::AlgorithmNotSupported { algorithm }),
         }
-        let public = spki.strip_prefix(&ED25519_PREFIX).and_then(|public| public.try_into().ok());
-        Self::from_ed25519(public.ok_or(KeyError::Form { algorithm })?)
     }
 
     /// Takes the 32 bytes of an Ed25519 key.
@@ -83,12 +101,15 @@ impl PublicKey {
         if point.is_weak() || point.to_edwards().compress().to_bytes() != public {
             return Err(KeyError::Weak);
         }
-        Ok(Self { algorithm: Algorithm::Ed25519, point })
+        Ok(Self { algorithm: Algorithm::Ed25519, material: Material::Ed25519(point) })
     }
 
     /// The SubjectPublicKeyInfo in DER.
     pub fn spki(&self) -> Vec<u8> {
-        [ED25519_PREFIX.as_slice(), self.point.as_bytes()].concat()
+        match &self.material {
+            Material::Ed25519(point) => [ED25519_PREFIX.as_slice(), point.as_bytes()].concat(),
+            Material::MlDsa44(key) => [ML_DSA_44_PREFIX.as_slice(), key.as_bytes()].concat(),
+        }
     }
 
     /// The keyid: the SHA-256 of the DER.
@@ -96,12 +117,17 @@ impl PublicKey {
         Digest::of(&self.spki())
     }
 
-    /// Whether this key made the signature over `message`, by the one rule that all parties share: RFC 8032 without
-    /// cofactor, S below the group's order, R no point of small order.
+    /// Whether this key made the signature over `message`, by the one rule that all parties share. For Ed25519 that is RFC 8032
+    /// without cofactor, S below the group's order, R no point of small order; for ML-DSA-44 FIPS 204, pure, empty context.
     ///
-    /// Cost: 35 us. Never verify in batches: that accepts signatures that this refuses.
+    /// Cost: 35 us, 90 us for ML-DSA-44. Never verify in batches: that accepts signatures that this refuses.
     pub fn verify(&self, message: &[u8], sig: &[u8]) -> bool {
-        Signature::from_slice(sig).is_ok_and(|sig| self.point.verify_strict(message, &sig).is_ok())
+        match &self.material {
+            Material::Ed25519(point) => {
+                Signature::from_slice(sig).is_ok_and(|sig| point.verify_strict(message, &sig).is_ok())
+            }
+            Material::MlDsa44(key) => key.verify(message, sig),
+        }
     }
 }
 

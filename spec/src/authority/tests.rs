@@ -1,7 +1,7 @@
 use super::*;
-use crate::json;
 use crate::record::tests::Random;
 use crate::record::{ProductError, pae};
+use crate::{json, ml_dsa};
 use alloc::vec;
 use ed25519_dalek::{Signer as _, SigningKey};
 
@@ -147,7 +147,7 @@ fn refusals() {
             (&spki, &encoding::base64(&[public_key(4).spki()[..12].to_vec(), vec![0; 32]].concat()), "weak-key"),
             (r#""algorithm":"ed25519""#, r#""algorithm":"Ed25519""#, "unknown-algorithm"),
             (r#""algorithm":"ed25519""#, r#""algorithm":"rsa""#, "unknown-algorithm"),
-            (r#""algorithm":"ed25519""#, r#""algorithm":"ml-dsa-44""#, "algorithm-not-supported"),
+            (r#""algorithm":"ed25519""#, r#""algorithm":"ml-dsa-44""#, "spki"),
             (r#""algorithm":"ed25519""#, r#""algorithm":"ecdsa-p256-sha256""#, "algorithm-not-supported"),
             (r#""algorithm":"ed25519","#, "", "missing-field"),
             (r#""keys":{"#, &format!(r#""keys":{{{},"#, listed(7)), "unused-key"),
@@ -337,11 +337,48 @@ fn keys_have_one_form() {
     }
     for algorithm in Algorithm::ALL {
         assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
-        if algorithm != Algorithm::Ed25519 {
-            let error = PublicKey::from_spki(algorithm, &spki).unwrap_err();
-            assert_eq!(error, KeyError::AlgorithmNotSupported { algorithm });
-        }
     }
+    let algorithm = Algorithm::EcdsaP256Sha256;
+    assert_eq!(PublicKey::from_spki(algorithm, &spki), Err(KeyError::AlgorithmNotSupported { algorithm }));
+}
+
+#[test]
+fn ml_dsa_keys_have_one_form_and_sign_the_pae() {
+    let algorithm = Algorithm::MlDsa44;
+    let (secret, public) = ml_dsa::SecretKey::from_seed(&[1; 32]);
+    let prefix = "30820532300b06096086480165030403110382052100";
+    let spki = [encoding::from_hex::<22>(prefix).unwrap().as_slice(), public.as_bytes()].concat();
+    let key = PublicKey::from_spki(algorithm, &spki).unwrap();
+    assert_eq!((key.algorithm, key.spki(), key.keyid()), (algorithm, spki.clone(), Digest::of(&spki)));
+    let form = Err(KeyError::Form { algorithm });
+    assert_eq!(PublicKey::from_spki(algorithm, &public_key(1).spki()), form);
+    assert_eq!(PublicKey::from_spki(algorithm, &[&spki[..], &[0]].concat()), form);
+    for end in (0..spki.len()).step_by(7) {
+        assert_eq!(PublicKey::from_spki(algorithm, &spki[..end]), form);
+    }
+    for at in 0..22 {
+        let mut mangled = spki.clone();
+        mangled[at] ^= 1;
+        assert_eq!(PublicKey::from_spki(algorithm, &mangled), form);
+    }
+
+    let sig = secret.sign(&pae(b"{}"), &[2; 32]);
+    assert!(key.verify(&pae(b"{}"), &sig));
+    assert!(!key.verify(b"{}", &sig) && !key.verify(&pae(b"[]"), &sig) && !key.verify(&pae(b"{}"), &sig[1..]));
+
+    // In an authority record it stands beside the others.
+    let mut vendor = vendor();
+    vendor.keys.insert(key.keyid(), key.clone());
+    let update = vendor.roles.get_mut(&RoleName::Update).unwrap();
+    update.keyids.push(key.keyid());
+    update.keyids.sort();
+    assert_eq!(parse(&vendor.to_json()).as_ref(), Ok(&vendor));
+    let of = |keyid| EnvelopeSignature { keyid, sig: sig.clone() };
+    let signatures = [sign(1, b"{}", None), of(None), of(Some(key.keyid()))];
+    let signers = vendor.signers(RoleName::Update, &pae(b"{}"), &signatures, &|_, _| None);
+    let mut both = [keyid(1), key.keyid()];
+    both.sort();
+    assert_eq!(signers.into_iter().map(|(keyid, _)| keyid).collect::<Vec<_>>(), both);
 }
 
 #[test]
