@@ -39,7 +39,7 @@
 
 use crate::encoding;
 use crate::ml_dsa;
-use alloc::{format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
@@ -237,10 +237,10 @@ pub struct Skey {
     secret: Secret,
 }
 
-/// Both wipe themselves when dropped.
+/// Both are on the heap, and wipe themselves when dropped.
 #[derive(Clone)]
 enum Secret {
-    Ed25519(SigningKey),
+    Ed25519(Box<SigningKey>),
     MlDsa44(ml_dsa::SecretKey),
 }
 
@@ -255,7 +255,7 @@ impl Skey {
             KeyKind::Ed25519 | KeyKind::CosignatureEd25519 => {
                 let secret = SigningKey::from_bytes(&seed);
                 let public = strict_ed25519(secret.verifying_key().as_bytes()).ok_or(KeyError::WeakKey)?;
-                (Secret::Ed25519(secret), Public::Ed25519(public))
+                (Secret::Ed25519(Box::new(secret)), Public::Ed25519(public))
             }
             KeyKind::CosignatureMlDsa44 => {
                 let (secret, public) = ml_dsa::SecretKey::from_seed(&seed);
