@@ -136,7 +136,7 @@ async fn check(
 ) -> anyhow::Result<()> {
     // One more record, so that all before it is cosigned.
     world.submit(&world.vendor.source("last", b"last")).await?;
-    let last = open(&String::from_utf8(world.get("/checkpoint").await?.body.to_vec())?, &world.log_key, policy)?;
+    let last = open(&String::from_utf8(world.get("/checkpoint").await?.body.to_vec())?, &world.log_keys, policy)?;
     let replayed = replay(&world.vendor.origin, &entries(world, last.head.size).await?)?;
     let root_at = |size: u64| replayed.heads[usize::try_from(size).unwrap() - 1];
     ensure!(root_at(last.head.size) == last.head, "the published head is not that of the entries");
@@ -155,7 +155,7 @@ async fn check(
         }
     }
     for note in published {
-        let head = open(note, &world.log_key, policy)?.head;
+        let head = open(note, &world.log_keys, policy)?.head;
         ensure!(root_at(head.size) == head, "a published checkpoint, {head}, is not a prefix of the last one");
     }
     println!(
@@ -169,9 +169,9 @@ async fn check(
 }
 
 /// Believes a published checkpoint as a client does.
-fn open(note: &str, log_key: &Vkey, policy: &Policy) -> anyhow::Result<Checkpoint> {
+fn open(note: &str, log_keys: &[Vkey], policy: &Policy) -> anyhow::Result<Checkpoint> {
     let note = Note::parse(note.as_bytes())?;
-    let checkpoint = checkpoint::open(&note, std::slice::from_ref(log_key))?;
+    let checkpoint = checkpoint::open(&note, log_keys)?;
     ensure!(policy.evaluate(&note, None).met(policy), "a checkpoint without its quorum was published: {note}");
     Ok(checkpoint)
 }

@@ -143,7 +143,7 @@ async fn what_the_log_serves_is_one_tree() -> anyhow::Result<()> {
         world.submit(&world.vendor.source("shield", &number.to_be_bytes())).await?;
     }
     let note = Note::parse(&world.get("/checkpoint").await?.body)?;
-    let head = checkpoint::open(&note, std::slice::from_ref(&world.log_key))?.head;
+    let head = checkpoint::open(&note, &world.log_keys)?.head;
     assert_eq!(head.size, 404);
     let tile = |level, index, width| Path::Hashes(Tile { level, index }, width);
     let full = parse_hashes(&world.get(&format!("/{}", tile(0, 0, 256))).await?.body).context("a tile")?;

@@ -181,9 +181,11 @@ fn note(note: &Note) -> Table {
 
 fn signature(line: &NoteSignature) -> Table {
     let table = Table::new().row("by", line.name.as_str()).text("keyID", format!("{:08x}", line.id));
-    // A cosignature is 8 bytes of time and 64 of signature; nothing else has 72.
+    // A line with a time is 8 bytes of it and 64 of Ed25519 or 2,420 of ML-DSA-44; no other line has as many.
     match line.bytes.split_first_chunk() {
-        Some((time, rest)) if rest.len() == 64 => table.row("time", Item::Time(u64::from_be_bytes(*time))),
+        Some((time, rest)) if matches!(rest.len(), 64 | 2420) => {
+            table.row("time", Item::Time(u64::from_be_bytes(*time)))
+        }
         _ => table.row("bytes", u64::try_from(line.bytes.len()).unwrap_or(u64::MAX)),
     }
 }
@@ -307,7 +309,13 @@ pub fn units(policy: &Policy) -> Vec<String> {
     policy.units().into_iter().filter_map(|unit| policy.name(unit)).map(ToString::to_string).collect()
 }
 
-/// The origins of the logs.
+/// The origins of the logs; a log may have several keys.
 pub fn logs(policy: &Policy) -> Vec<String> {
-    policy.logs().iter().map(|log| log.vkey.name.clone()).collect()
+    let mut origins: Vec<String> = Vec::new();
+    for log in policy.logs() {
+        if !origins.contains(&log.vkey.name) {
+            origins.push(log.vkey.name.clone());
+        }
+    }
+    origins
 }

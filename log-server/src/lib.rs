@@ -28,7 +28,7 @@ use glarus_shell::{files, keys};
 use metrics::Metrics;
 use publisher::{Published, Publisher};
 use sequencer::{Sequencer, SignedHead, Submission};
-use spec::note::{KeyKind, Skey};
+use spec::note::{KeyKind, Skey, Vkey};
 use spec::policy::Policy;
 use spec::record::{Record, RecordError};
 use std::path::{Path, PathBuf};
@@ -55,8 +55,8 @@ pub enum LogError {
     Policy { path: PathBuf, cause: String },
     #[error("{}: {cause}", path.display())]
     Genesis { path: PathBuf, cause: String },
-    #[error("the key {} is for {have:?}, the log's origin is {need:?}", path.display())]
-    OtherKey { path: PathBuf, have: String, need: String },
+    #[error("{}: the key {have} is not one of type 0x{kind:02x} of the log {need:?}", path.display())]
+    OtherKey { path: PathBuf, have: Box<Vkey>, kind: u8, need: String },
     #[error("{}: {cause}", path.display())]
     Io { path: PathBuf, cause: std::io::Error },
     #[error("metrics: {0}")]
@@ -69,7 +69,11 @@ fn database(dir: &Path) -> PathBuf {
     dir.join("db")
 }
 
-/// Makes a log: its directory, configuration and key, and entries 0 (genesis) and 1 (the state after it).
+/// The log's keys in files: `keys/log.skey` of type 0x01, and `keys/log-ml-dsa-44.skey` of type 0x06, which a log that was
+/// made before there was this type has not.
+const KEY_STEMS: [(&str, KeyKind); 2] = [("log", KeyKind::Ed25519), ("log-ml-dsa-44", KeyKind::CosignatureMlDsa44)];
+
+/// Makes a log: its directory, configuration and keys, and entries 0 (genesis) and 1 (the state after it).
 ///
 /// The finished genesis record is given: no root key is ever here.
 ///
@@ -82,7 +86,7 @@ pub fn init(
     genesis: &Path,
     policy: Option<&Path>,
     clock: &Clock,
-) -> Result<Skey, LogError> {
+) -> Result<Vec<Vkey>, LogError> {
     let record = read_genesis(genesis)?;
     let policy = policy.map(|path| read_policy(path).map(|(bytes, _)| bytes)).transpose()?;
     let io = |cause| LogError::Io { path: dir.into(), cause };
@@ -92,8 +96,12 @@ pub fn init(
     let refused = |cause: String| LogError::Genesis { path: genesis.into(), cause };
     sequencer::judge_genesis(origin, &record).map_err(|stop| refused(stop.to_string()))?;
     std::fs::create_dir_all(dir.join("keys")).map_err(io)?;
-    let key = Skey::from_seed(origin, KeyKind::Ed25519, keys::random_seed())?;
-    keys::write_pair(&dir.join("keys"), "log", &key)?;
+    let mut vkeys = Vec::new();
+    for (stem, kind) in KEY_STEMS {
+        let key = Skey::from_seed(origin, kind, keys::random_seed())?;
+        keys::write_pair(&dir.join("keys"), stem, &key)?;
+        vkeys.push(key.vkey().clone());
+    }
     if let Some(policy) = policy {
         files::create_new(&dir.join("policy"), &policy, 0o644)?;
     }
@@ -102,7 +110,26 @@ pub fn init(
     created.map_err(|stop| refused(stop.to_string()))?;
     // The configuration comes last: where it is, the log is whole.
     files::create_new(&config::path(dir), config::template(origin, listen).as_bytes(), 0o644)?;
-    Ok(key)
+    Ok(vkeys)
+}
+
+/// Reads the keys that sign every checkpoint, the Ed25519 one first.
+fn read_keys(dir: &Path, origin: &str) -> Result<Vec<Skey>, LogError> {
+    let mut found = Vec::new();
+    for (stem, kind) in KEY_STEMS {
+        let path = dir.join("keys").join(format!("{stem}.skey"));
+        if kind == KeyKind::CosignatureMlDsa44 && !path.exists() {
+            tracing::warn!("{}: there is no such key: checkpoints are signed with Ed25519 alone", path.display());
+            continue;
+        }
+        let key = keys::read_skey(&path)?;
+        if key.vkey().name != origin || key.vkey().kind != kind {
+            let (have, need) = (key.vkey().clone(), origin.into());
+            return Err(LogError::OtherKey { path, have: have.into(), kind: kind.byte(), need });
+        }
+        found.push(key);
+    }
+    Ok(found)
 }
 
 fn read_genesis(path: &Path) -> Result<Record, LogError> {
@@ -151,12 +178,7 @@ impl Log {
     /// # Errors
     /// [`LogError`].
     pub fn open(dir: &Path, config: &Config, clock: Clock) -> Result<Self, LogError> {
-        let key_file = dir.join("keys").join("log.skey");
-        let key = keys::read_skey(&key_file)?;
-        if key.vkey().name != config.origin {
-            let (have, need) = (key.vkey().name.clone(), config.origin.clone());
-            return Err(LogError::OtherKey { path: key_file, have, need });
-        }
+        let keys = read_keys(dir, &config.origin)?;
         let policy_file = dir.join(&config.policy);
         let (_, policy) = read_policy(&policy_file)?;
         let witnesses = witness_urls(&policy, &config.witnesses);
@@ -167,12 +189,12 @@ impl Log {
         }
         let store = Store::open(&database(dir), &config.origin)?;
         let metrics = Arc::new(Metrics::new()?);
-        let log_key = key.vkey().clone();
+        let vkeys: Vec<Vkey> = keys.iter().map(|key| key.vkey().clone()).collect();
         let (sequencer, head) =
-            Sequencer::recover(config.origin.clone(), store.clone(), key, clock, Arc::clone(&metrics))?;
+            Sequencer::recover(config.origin.clone(), store.clone(), keys, clock, Arc::clone(&metrics))?;
         let head = Arc::new(head);
         tracing::info!(origin = %config.origin, head = %head.checkpoint.head, "recovered");
-        let published = publisher::recover(&store, &log_key, &head)?;
+        let published = publisher::recover(&store, &vkeys, &head)?;
         Ok(Self { config: config.clone(), policy, witnesses, store, sequencer, head, published, metrics })
     }
 

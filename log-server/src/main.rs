@@ -84,15 +84,18 @@ fn init(
     listen: &str,
     json: bool,
 ) -> anyhow::Result<()> {
-    let key = glarus_log::init(dir, origin, listen, genesis, policy, &system_clock())?;
-    let vkey = key.vkey().to_string();
+    let vkeys = glarus_log::init(dir, origin, listen, genesis, policy, &system_clock())?;
+    let vkeys: Vec<String> = vkeys.iter().map(ToString::to_string).collect();
     if json {
-        println!("{}", serde_json::json!({ "origin": origin, "vkey": vkey, "dir": dir }));
+        println!("{}", serde_json::json!({ "origin": origin, "vkey": vkeys.first(), "vkeys": vkeys, "dir": dir }));
         return Ok(());
     }
-    println!("log {origin} made in {}\nvkey  {vkey}", dir.display());
+    println!("log {origin} made in {}", dir.display());
+    for vkey in &vkeys {
+        println!("vkey  {vkey}");
+    }
     println!(
-        "next  give the vkey to the witnesses: glarus-witness add-log --dir DIR --origin {origin} --vkey '{vkey}'"
+        "next  give both vkeys to the witnesses: glarus-witness add-log --dir DIR --origin {origin} --vkey ... --vkey ..."
     );
     if policy.is_none() {
         println!("      write {}: log, witness and quorum lines (C2SP tlog-policy)", dir.join("policy").display());

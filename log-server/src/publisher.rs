@@ -60,12 +60,11 @@ pub struct Publisher {
 ///
 /// # Errors
 /// [`StoreError::Damaged`]: the stored note is not a checkpoint of this log, or not one of this tree.
-pub fn recover(store: &Store, log_key: &Vkey, head: &Arc<SignedHead>) -> Result<Option<Arc<Published>>, StoreError> {
+pub fn recover(store: &Store, log_keys: &[Vkey], head: &Arc<SignedHead>) -> Result<Option<Arc<Published>>, StoreError> {
     let Some(bytes) = store.published()? else { return Ok(None) };
     let damaged = |why: String| StoreError::Damaged(format!("heads newest: {why}"));
     let note = Note::parse(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let checkpoint =
-        checkpoint::open(&note, std::slice::from_ref(log_key)).map_err(|error| damaged(error.to_string()))?;
+    let checkpoint = checkpoint::open(&note, log_keys).map_err(|error| damaged(error.to_string()))?;
     if checkpoint.head.size > head.checkpoint.head.size {
         let (have, need) = (checkpoint.head, head.checkpoint.head);
         return Err(damaged(format!("the published head ({have}) is larger than the tree ({need})")));

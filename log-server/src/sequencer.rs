@@ -10,12 +10,14 @@ use crate::plan::{self, Edge};
 use crate::second_opinion;
 use crate::store::{Committed, Store, StoreError, View, nodes_of};
 use glarus_shell::clock::Clock;
+use glarus_shell::keys;
 use spec::admission::signatures::Checked;
 use spec::admission::{self, Admission, Refusal, Row, Rows, Stop};
 use spec::checkpoint::{self, Checkpoint};
+use spec::cosignature;
 use spec::map::{self, Tiles};
 use spec::merkle::{Frontier, peaks};
-use spec::note::{Note, Skey};
+use spec::note::{KeyKind, Note, Skey};
 use spec::record::Record;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -61,8 +63,8 @@ pub struct Sequencer {
     pub origin: String,
     /// The rows.
     pub store: Store,
-    /// The log's key.
-    pub key: Skey,
+    /// The log's keys, the Ed25519 one first: all sign every checkpoint.
+    pub keys: Vec<Skey>,
     /// Unix seconds.
     pub clock: Clock,
     /// The right edge of the tree.
@@ -72,14 +74,15 @@ pub struct Sequencer {
 }
 
 impl Sequencer {
-    /// Takes up the tree where the last commit left it, and signs its head again (the signature is the same).
+    /// Takes up the tree where the last commit left it, and signs its head again (the Ed25519 signature is the same, the other
+    /// one has the time of now).
     ///
     /// # Errors
     /// [`StoreError`]: the stored tree does not have the stored root, or nothing was committed yet.
     pub fn recover(
         origin: String,
         store: Store,
-        key: Skey,
+        keys: Vec<Skey>,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Result<(Self, SignedHead), StoreError> {
@@ -87,7 +90,7 @@ impl Sequencer {
         let edge = read_edge(&store, &committed)?;
         let last = committed.head.size.saturating_sub(1);
         second_opinion::check(&store, last, &committed)?;
-        let sequencer = Self { origin, store, key, clock, edge, metrics };
+        let sequencer = Self { origin, store, keys, clock, edge, metrics };
         let head = sequencer.sign(&committed);
         Ok((sequencer, head))
     }
@@ -174,8 +177,17 @@ impl Sequencer {
 
     fn sign(&self, committed: &Committed) -> SignedHead {
         let checkpoint = Checkpoint::new(&self.origin, committed.head);
-        let signatures = vec![checkpoint::sign(&checkpoint, &self.key)];
-        let note = Note { text: checkpoint.to_text(), signatures };
+        let text = checkpoint.to_text();
+        let sign = |key: &Skey| match key.vkey().kind {
+            KeyKind::CosignatureMlDsa44 => {
+                // Time 0 would be no signature: a clock that shows it is wrong anyway.
+                let time = (self.clock)().max(1);
+                cosignature::sign_hedged(&text, time, key, &keys::random_seed())
+            }
+            KeyKind::Ed25519 | KeyKind::CosignatureEd25519 => checkpoint::sign(&checkpoint, key),
+        };
+        let signatures = self.keys.iter().map(sign).collect();
+        let note = Note { text, signatures };
         SignedHead { checkpoint, note, view: self.store.view() }
     }
 }

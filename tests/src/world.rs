@@ -20,8 +20,8 @@ pub struct Witness {
     pub dir: PathBuf,
     /// Its name.
     pub name: String,
-    /// Its verifier key.
-    pub vkey: Vkey,
+    /// Its verifier keys, Ed25519 and ML-DSA-44.
+    pub vkeys: Vec<Vkey>,
     /// Its process, while it runs.
     pub server: Option<Server>,
 }
@@ -32,8 +32,8 @@ pub struct World {
     pub dir: TempDir,
     /// The vendor.
     pub vendor: Vendor,
-    /// The log's verifier key.
-    pub log_key: Vkey,
+    /// The log's verifier keys, Ed25519 and ML-DSA-44.
+    pub log_keys: Vec<Vkey>,
     /// The witnesses.
     pub witnesses: Vec<Witness>,
     /// The log's process, while it runs.
@@ -68,22 +68,27 @@ impl World {
         let arguments =
             ["init", "--json", "--origin", &vendor.origin, "--dir", text(&log_dir), "--genesis", text(&genesis)];
         let made: serde_json::Value = serde_json::from_str(&run_ok("glarus-log", &arguments)?)?;
-        let log_key: Vkey = made["vkey"].as_str().context("the log's vkey")?.parse()?;
+        let log_keys = vkeys(&made)?;
         let witnesses =
-            (1..=count).map(|number| witness(dir.path(), number, &log_key)).collect::<Result<Vec<_>, _>>()?;
-        let world = Self { dir, vendor, log_key, witnesses, log: None, client: Client::new() };
+            (1..=count).map(|number| witness(dir.path(), number, &log_keys)).collect::<Result<Vec<_>, _>>()?;
+        let world = Self { dir, vendor, log_keys, witnesses, log: None, client: Client::new() };
         std::fs::write(log_dir.join("policy"), world.policy_text(needed))?;
         Ok(world)
     }
 
     /// The policy of this world: the log, all witnesses with their URLs, and a quorum of `needed`.
     pub fn policy_text(&self, needed: usize) -> String {
-        let mut text = format!("log {}\n", self.log_key);
+        let mut text: String = self.log_keys.iter().map(|vkey| format!("log {vkey}\n")).collect();
         let mut members = String::new();
         for witness in &self.witnesses {
             let url = witness.server.as_ref().map(|server| server.url.as_str()).unwrap_or_default();
-            text.push_str(&format!("witness {} {} {url}\n", witness.name, witness.vkey));
-            members.push_str(&format!(" {}", witness.name));
+            let name = &witness.name;
+            for vkey in &witness.vkeys {
+                text.push_str(&format!("witness {name}/{:02x} {vkey} {url}\n", vkey.kind.byte()));
+            }
+            // Both are asked for, so that neither can be missing unseen.
+            text.push_str(&format!("group {name} all {name}/04 {name}/06\n"));
+            members.push_str(&format!(" {name}"));
         }
         format!("{text}group quorum {needed}{members}\nquorum quorum\n")
     }
@@ -161,16 +166,24 @@ impl World {
     }
 }
 
-fn witness(dir: &Path, number: usize, log_key: &Vkey) -> anyhow::Result<Witness> {
+/// The keys that `init --json` prints.
+fn vkeys(made: &serde_json::Value) -> anyhow::Result<Vec<Vkey>> {
+    let list = made["vkeys"].as_array().context("vkeys")?;
+    list.iter().map(|vkey| Ok(vkey.as_str().context("a vkey")?.parse()?)).collect()
+}
+
+fn witness(dir: &Path, number: usize, log_keys: &[Vkey]) -> anyhow::Result<Witness> {
     let name = format!("ch-{number}");
     let dir = dir.join(&name);
     let key_name = format!("{name}.witness.example");
     let made = run_ok("glarus-witness", &["init", "--json", "--dir", text(&dir), "--name", &key_name])?;
     let made: serde_json::Value = serde_json::from_str(&made)?;
-    let vkey = made["vkey"].as_str().context("the witness's vkey")?.parse()?;
-    let (origin, log_key) = (log_key.name.clone(), log_key.to_string());
-    run_ok("glarus-witness", &["add-log", "--dir", text(&dir), "--origin", &origin, "--vkey", &log_key])?;
-    let mut witness = Witness { dir, name, vkey, server: None };
+    let origin = &log_keys.first().context("a log's key")?.name;
+    let log_keys: Vec<String> = log_keys.iter().map(ToString::to_string).collect();
+    let mut add = vec!["add-log", "--dir", text(&dir), "--origin", origin];
+    add.extend(log_keys.iter().flat_map(|vkey| ["--vkey", vkey]));
+    run_ok("glarus-witness", &add)?;
+    let mut witness = Witness { dir, name, vkeys: vkeys(&made)?, server: None };
     witness.start()?;
     Ok(witness)
 }

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 /// Where a witness listens unless told otherwise.
 pub const LISTEN: &str = "127.0.0.1:7380";
 
-const KEY_STEM: &str = "ed25519";
+/// The keys in files: of type 0x04, and of type 0x06, which a witness that was made before there was this type has not.
+const KEY_STEMS: [(&str, KeyKind); 2] =
+    [("ed25519", KeyKind::CosignatureEd25519), ("ml-dsa-44", KeyKind::CosignatureMlDsa44)];
 
 /// `glarus-witness.toml`.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Deserialize)]
@@ -64,9 +66,9 @@ pub fn db_dir(dir: &Path) -> PathBuf {
     dir.join("db")
 }
 
-/// The secret key.
-pub fn skey_path(dir: &Path) -> PathBuf {
-    dir.join("keys").join(KEY_STEM).with_extension("skey")
+/// The secret keys and their kinds, the Ed25519 one first.
+pub fn skey_paths(dir: &Path) -> [(PathBuf, KeyKind); 2] {
+    KEY_STEMS.map(|(stem, kind)| (dir.join("keys").join(stem).with_extension("skey"), kind))
 }
 
 /// Why a witness was not made.
@@ -89,20 +91,27 @@ pub enum InitError {
     Store(#[from] StoreError),
 }
 
-/// Makes a witness: folder, key, database, and last its configuration; returns the key that others verify it by.
+/// Makes a witness: folder, keys, database, and last its configuration; returns the keys that others verify it by, the
+/// Ed25519 one first.
 ///
 /// # Errors
 /// [`InitError`]. What was made before is left for the operator to look at.
-pub fn init(dir: &Path, name: &str, listen: &str) -> Result<Vkey, InitError> {
+pub fn init(dir: &Path, name: &str, listen: &str) -> Result<[Vkey; 2], InitError> {
     if config_path(dir).exists() {
         return Err(InitError::Exists(dir.into()));
     }
-    let skey = Skey::from_seed(name, KeyKind::CosignatureEd25519, keys::random_seed())?;
+    let make = |(_, kind)| Skey::from_seed(name, kind, keys::random_seed());
+    let [small, large] = KEY_STEMS.map(make);
+    let skeys = [small?, large?];
     let logs = logs_dir(dir);
     std::fs::create_dir_all(&logs).map_err(|error| FileError::Io { path: logs, cause: error.to_string() })?;
-    keys::write_pair(&dir.join("keys"), KEY_STEM, &skey)?;
-    Store::create(&db_dir(dir), skey.vkey())?;
+    for ((stem, _), skey) in KEY_STEMS.iter().zip(&skeys) {
+        keys::write_pair(&dir.join("keys"), stem, skey)?;
+    }
+    let vkeys = skeys.map(|skey| skey.vkey().clone());
+    // The database is bound to the Ed25519 key, which every witness has.
+    Store::create(&db_dir(dir), &vkeys[0])?;
     let config = Config { name: name.into(), listen: listen.into() };
     files::create_new(&config_path(dir), config.to_toml().as_bytes(), 0o644)?;
-    Ok(skey.vkey().clone())
+    Ok(vkeys)
 }

@@ -5,7 +5,8 @@
 //! | file | what | who can change it, and what that gets them |
 //! |---|---|---|
 //! | `glarus-witness.toml` | name, address | the operator: where it listens; another name is refused |
-//! | `keys/ed25519.skey`, `.vkey` | the key | who reads the secret one can cosign anything in this witness's name |
+//! | `keys/ed25519.skey`, `.vkey` | the key of type 0x04 | who reads the secret one can cosign anything in this witness's name |
+//! | `keys/ml-dsa-44.skey`, `.vkey` | the key of type 0x06; a folder made before there was this type has none | the same |
 //! | `logs/<origin hash>.toml` | a log's origin, keys and start | the operator: which logs are cosigned, never what was |
 //! | `db/` | the latest cosigned note of each log | who rolls it back makes the witness cosign a second history |
 //!

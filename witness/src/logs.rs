@@ -16,7 +16,7 @@
 use glarus_shell::config::{self, ConfigError};
 use glarus_shell::files::{self, FileError};
 use spec::merkle::TreeHead;
-use spec::note::{KeyError, KeyKind, Note, NoteError, Vkey};
+use spec::note::{KeyError, Note, NoteError, Vkey};
 use spec::record::Digest;
 use spec::witness::{self, AddCheckpoint, Refusal};
 use std::collections::HashMap;
@@ -59,7 +59,7 @@ pub enum LogProblem {
     #[error("log {0:?} has no vkey")]
     NoKeys(String),
     /// A key that cannot sign this log's checkpoints.
-    #[error("{vkey} cannot sign for log {origin:?}: a log's key has type 0x01 and its origin as name")]
+    #[error("{vkey} cannot sign for log {origin:?}: a log's key has type 0x01 or 0x06 and its origin as name")]
     OtherKey {
         /// The key.
         vkey: String,
@@ -125,7 +125,7 @@ impl Log {
         if vkeys.is_empty() {
             return Err(LogProblem::NoKeys(origin.into()));
         }
-        if let Some(other) = vkeys.iter().find(|key| key.kind != KeyKind::Ed25519 || key.name != origin) {
+        if let Some(other) = vkeys.iter().find(|key| !key.is_of_log(origin)) {
             return Err(LogProblem::OtherKey { vkey: other.to_string(), origin: origin.into() });
         }
         // A start head is judged as a log's first checkpoint is.
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use spec::checkpoint::{self, Checkpoint};
     use spec::merkle::leaf_hash;
-    use spec::note::Skey;
+    use spec::note::{KeyKind, Skey};
 
     const ORIGIN: &str = "example.com/log";
 

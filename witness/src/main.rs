@@ -29,9 +29,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Makes a witness: its folder, key, database and configuration.
+    /// Makes a witness: its folder, keys, database and configuration.
     ///
-    /// Prints the vkey that logs and policies name it by. Nothing that is there already is overwritten.
+    /// Prints the vkeys that policies name it by, Ed25519 and ML-DSA-44; either suffices. Nothing that is there already is overwritten.
     #[command(after_help = "Example:\n  glarus-witness init --dir /var/lib/w1 --name witness.example/w1")]
     Init {
         /// The folder to make it in.
@@ -116,19 +116,22 @@ fn main() -> ExitCode {
 }
 
 fn init(dir: &Path, name: &str, listen: &str, json: bool) -> Result<(), Failure> {
-    let vkey = config::init(dir, name, listen).map_err(|error| match error {
+    let vkeys = config::init(dir, name, listen).map_err(|error| match error {
         InitError::Exists(_) | InitError::Name(_) | InitError::Store(StoreError::Exists(_)) => {
             Failure::Setup(error.into())
         }
         error => Failure::Run(error.into()),
     })?;
     if json {
-        println!("{}", serde_json::json!({ "dir": dir, "name": name, "listen": listen, "vkey": vkey.to_string() }));
+        let vkeys = vkeys.map(|vkey| vkey.to_string());
+        let made = serde_json::json!({ "dir": dir, "name": name, "listen": listen, "vkey": vkeys[0], "vkeys": vkeys });
+        println!("{made}");
         return Ok(());
     }
     let dir = dir.display();
+    let [small, large] = vkeys;
     println!(
-        "{name} is made in {dir}. Logs and policies name it by this vkey:\n\n{vkey}\n\n\
+        "{name} is made in {dir}. Policies name it by these vkeys, Ed25519 and ML-DSA-44:\n\n{small}\n\n{large}\n\n\
          Next:\n  \
          glarus-witness add-log --dir {dir} --origin ORIGIN --vkey VKEY\n  \
          glarus-witness serve --dir {dir}\n\n\

@@ -5,7 +5,7 @@
 //! 1. read: [`AddCheckpoint::parse`] (400, 413);
 //! 2. find the log of its origin (404);
 //! 3. judge it against the latest: [`spec::witness::judge`] (400, 403, 409, 422);
-//! 4. sign what was understood, written anew;
+//! 4. sign what was understood, written anew, with each key; the ML-DSA-44 signature on a thread that may take its time;
 //! 5. swap it for the latest, synced to disk (503). If something else became the latest meanwhile, back to 3;
 //! 6. only now the cosignature leaves (200).
 //!
@@ -47,12 +47,14 @@ pub enum OpenError {
     #[error(transparent)]
     Key(#[from] KeyFileError),
     /// A key of another name or kind.
-    #[error("{}: the key {key} is not an Ed25519 cosigner's (type 0x04) of the name {name:?}", path.display())]
+    #[error("{}: the key {key} is not a cosigner's of type 0x{kind:02x} and of the name {name:?}", path.display())]
     OtherKey {
         /// The key's file.
         path: PathBuf,
         /// The key in it.
         key: Box<Vkey>,
+        /// The type that it should have.
+        kind: u8,
         /// The name configured.
         name: String,
     },
@@ -90,6 +92,9 @@ pub enum AddError {
     /// The clock shows no time that a cosignature can bear.
     #[error("the clock shows {0}")]
     Clock(u64),
+    /// The thread that signs ended.
+    #[error("the checkpoint could not be signed")]
+    Signing,
     /// The swap failed.
     #[error(transparent)]
     Swap(#[from] SwapError),
@@ -98,7 +103,10 @@ pub enum AddError {
 /// A witness, open.
 pub struct Witness {
     name: String,
+    /// Of type 0x04, to which the database is bound.
     skey: Skey,
+    /// Of type 0x06, if this witness has one.
+    large_skey: Option<Arc<Skey>>,
     logs: Logs,
     store: Store,
     clock: Clock,
@@ -112,11 +120,15 @@ impl Witness {
     /// [`OpenError`].
     pub fn open(dir: &Path, clock: Clock) -> Result<Self, OpenError> {
         let Config { name, .. } = Config::load(dir)?;
-        let path = config::skey_path(dir);
-        let skey = keys::read_skey(&path)?;
-        if skey.vkey().name != name || skey.vkey().kind != KeyKind::CosignatureEd25519 {
-            return Err(OpenError::OtherKey { path, key: Box::new(skey.vkey().clone()), name });
-        }
+        let [small, large] = config::skey_paths(dir);
+        let skey = read_key(small, &name)?;
+        let large_skey = match large.0.exists() {
+            true => Some(Arc::new(read_key(large, &name)?)),
+            false => {
+                tracing::warn!("{}: there is no such key: cosignatures are Ed25519 alone", large.0.display());
+                None
+            }
+        };
         let logs = Logs::open(&config::logs_dir(dir))?;
         let metrics = Metrics::new()?;
         let store = Store::open(&config::db_dir(dir), skey.vkey(), metrics.writer.clone())?;
@@ -125,12 +137,12 @@ impl Witness {
                 metrics.latest_size.with_label_values(&[&log.origin]).set(gauge(latest.head.size));
             }
         }
-        Ok(Self { name, skey, logs, store, clock, metrics })
+        Ok(Self { name, skey, large_skey, logs, store, clock, metrics })
     }
 
-    /// The key that others verify its cosignatures by.
-    pub fn vkey(&self) -> &Vkey {
-        self.skey.vkey()
+    /// The keys that others verify its cosignatures by, the Ed25519 one first.
+    pub fn vkeys(&self) -> Vec<&Vkey> {
+        std::iter::once(self.skey.vkey()).chain(self.large_skey.iter().map(|key| key.vkey())).collect()
     }
 
     /// Serves until told to stop, or until a write fails; what was accepted is finished first.
@@ -178,9 +190,9 @@ impl Witness {
             let stored = self.store.latest(&log.hash).map(|latest| latest.head);
             let accepted = witness::judge(stored.or(log.start_head).as_ref(), &request, &log.vkeys)?;
             let (mut note, head) = (accepted.note, accepted.checkpoint.head);
-            let line = self.cosign(&accepted.checkpoint)?;
-            let answer = line.to_string();
-            note.signatures.push(line);
+            let lines = self.cosign(&accepted.checkpoint).await?;
+            let answer = lines.iter().map(NoteSignature::to_string).collect();
+            note.signatures.extend(lines);
             let new = Latest { head, note: note.to_string().into() };
             if self.store.swap(&log.hash, stored, new).await? == Swap::Done {
                 self.count(&log.origin, head);
@@ -190,13 +202,20 @@ impl Witness {
         }
     }
 
-    fn cosign(&self, checkpoint: &Checkpoint) -> Result<NoteSignature, AddError> {
+    /// One line a key, both of one time.
+    async fn cosign(&self, checkpoint: &Checkpoint) -> Result<Vec<NoteSignature>, AddError> {
         let time = (self.clock)();
         // SPEC: "The cosignature MUST NOT omit the timestamp, i.e. the timestamp MUST NOT be zero."
         if time == 0 || i64::try_from(time).is_err() {
             return Err(AddError::Clock(time));
         }
-        Ok(cosignature::sign(&checkpoint.to_text(), time, &self.skey))
+        let text = checkpoint.to_text();
+        let mut lines = vec![cosignature::sign(&text, time, &self.skey)];
+        if let Some(key) = self.large_skey.clone() {
+            let sign = move || cosignature::sign_hedged(&text, time, &key, &keys::random_seed());
+            lines.push(tokio::task::spawn_blocking(sign).await.map_err(|_| AddError::Signing)?);
+        }
+        Ok(lines)
     }
 
     fn count(&self, origin: &str, head: TreeHead) {
@@ -213,6 +232,15 @@ impl Witness {
         self.metrics.requests.with_label_values(&[call, response.status().as_str()]).inc();
         response
     }
+}
+
+fn read_key((path, kind): (PathBuf, KeyKind), name: &str) -> Result<Skey, OpenError> {
+    let skey = keys::read_skey(&path)?;
+    if skey.vkey().name != name || skey.vkey().kind != kind {
+        let key = Box::new(skey.vkey().clone());
+        return Err(OpenError::OtherKey { path, key, kind: kind.byte(), name: name.into() });
+    }
+    Ok(skey)
 }
 
 /// Sizes are below 2^63.

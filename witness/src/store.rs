@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `format` | `1` |
 //! | `witness` | the vkey that the database is bound to |
-//! | `latest/<origin hash>` | the note: the checkpoint, the log's verified signatures, this witness's cosignature |
+//! | `latest/<origin hash>` | the note: the checkpoint, the log's verified signatures, this witness's cosignatures |
 //!
 //! One operating system thread writes. It takes whatever waits in its queue, compares each swap with what is the latest by
 //! then, writes the ones that hold as one batch, syncs, and only then lets anyone know: callers, and readers of [`Store::latest`].

@@ -78,13 +78,18 @@ fn init_says_what_is_next() {
     assert_eq!(status, Some(0));
     let vkey = std::fs::read_to_string(dir.join("keys/ed25519.vkey")).unwrap();
     vkey.trim_end().parse::<Vkey>().unwrap();
+    let large = std::fs::read_to_string(dir.join("keys/ml-dsa-44.vkey")).unwrap();
+    large.trim_end().parse::<Vkey>().unwrap();
     let expect = format!(
-        "witness.example/w1 is made in {text}. Logs and policies name it by this vkey:\n\n{vkey}\n\
+        "witness.example/w1 is made in {text}. Policies name it by these vkeys, Ed25519 and ML-DSA-44:\n\n{vkey}\n{large}\n\
          Next:\n  glarus-witness add-log --dir {text} --origin ORIGIN --vkey VKEY\n  glarus-witness serve --dir {text}\n\n\
          Keep {text}/keys secret. Never bring back an old copy of {text}/db: it would have this witness forget.\n"
     );
     assert_eq!(out, expect);
-    assert_eq!((mode(&dir.join("keys/ed25519.skey")), mode(&dir.join("keys/ed25519.vkey"))), (0o600, 0o644));
+    for stem in ["ed25519", "ml-dsa-44"] {
+        let mode = |kind: &str| mode(&dir.join(format!("keys/{stem}.{kind}")));
+        assert_eq!((mode("skey"), mode("vkey")), (0o600, 0o644));
+    }
     let config = "# The name that cosignatures bear. The key and the database are bound to it: it never changes.\n\
                   name = \"witness.example/w1\"\n\
                   # The address and port to listen on, plain HTTP. TLS is the business of a proxy before it.\n\
@@ -105,6 +110,8 @@ fn init_in_json() {
     let value: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((value["name"].as_str(), value["listen"].as_str()), (Some(NAME), Some("127.0.0.1:7380")));
     value["vkey"].as_str().unwrap().parse::<Vkey>().unwrap();
+    let kind = |at: usize| value["vkeys"][at].as_str().unwrap().parse::<Vkey>().unwrap().kind.byte();
+    assert_eq!((kind(0), kind(1), &value["vkeys"][0]), (0x04, 0x06, &value["vkey"]));
 }
 
 #[tokio::test]

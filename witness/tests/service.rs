@@ -27,7 +27,7 @@ const START: u64 = 1_795_430_000;
 /// A witness, running.
 struct Running {
     dir: TempDir,
-    vkey: Vkey,
+    vkeys: Vec<Vkey>,
     url: String,
     client: Client,
     clock: Arc<AtomicU64>,
@@ -39,37 +39,37 @@ impl Running {
     /// Makes one that knows these logs.
     async fn new(logs: &[&Log]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let vkey = config::init(dir.path(), NAME, config::LISTEN).unwrap();
+        let vkeys = config::init(dir.path(), NAME, config::LISTEN).unwrap();
         for log in logs {
             add_log(dir.path(), log, None);
         }
-        Self::start(dir, vkey).await
+        Self::start(dir, vkeys.into()).await
     }
 
-    async fn start(dir: TempDir, vkey: Vkey) -> Self {
+    async fn start(dir: TempDir, vkeys: Vec<Vkey>) -> Self {
         let clock = Arc::new(AtomicU64::new(START));
         let hand: Clock = {
             let clock = Arc::clone(&clock);
             Arc::new(move || clock.load(Ordering::Relaxed))
         };
         let witness = Witness::open(dir.path(), hand).unwrap();
-        assert_eq!(witness.vkey(), &vkey);
+        assert_eq!(witness.vkeys(), vkeys.iter().collect::<Vec<_>>());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (trigger, shutdown) = Shutdown::new();
         let task = tokio::spawn(witness.serve(listener, shutdown));
-        Self { dir, vkey, url, client: Client::new(), clock, trigger, task }
+        Self { dir, vkeys, url, client: Client::new(), clock, trigger, task }
     }
 
-    async fn stop(self) -> (TempDir, Vkey) {
+    async fn stop(self) -> (TempDir, Vec<Vkey>) {
         self.trigger.fire();
         self.task.await.unwrap().unwrap();
-        (self.dir, self.vkey)
+        (self.dir, self.vkeys)
     }
 
     async fn restart(self) -> Self {
-        let (dir, vkey) = self.stop().await;
-        Self::start(dir, vkey).await
+        let (dir, vkeys) = self.stop().await;
+        Self::start(dir, vkeys).await
     }
 
     async fn ask(&self, request: &AddCheckpoint) -> (u16, String) {
@@ -81,8 +81,10 @@ impl Running {
         let (status, body) = self.ask(request).await;
         assert_eq!(status, 200, "{body}");
         let lines = parse_cosignatures(body.as_bytes()).unwrap();
-        assert_eq!(lines.len(), 1);
-        assert_eq!(cosignature::verify(&request.note.text, &lines[0], &self.vkey), Ok(time));
+        assert_eq!(lines.len(), self.vkeys.len());
+        for (line, vkey) in lines.iter().zip(&self.vkeys) {
+            assert_eq!(cosignature::verify(&request.note.text, line, vkey), Ok(time));
+        }
     }
 
     async fn get(&self, path: &str) -> (u16, Option<String>, String) {
@@ -213,13 +215,46 @@ async fn the_checkpoint_that_monitors_read() {
     let (status, content_type, body) = witness.get(&path).await;
     assert_eq!((status, content_type.as_deref()), (200, Some("text/plain; charset=utf-8")));
     let note = Note::parse(body.as_bytes()).unwrap();
-    assert_eq!(note.signatures.len(), 2);
+    assert_eq!(note.signatures.len(), 3);
     assert_eq!(checkpoint::open(&note, &[log.skey.vkey().clone()]).unwrap().head, log.head(4));
-    assert_eq!(cosignature::verify(&note.text, &note.signatures[1], &witness.vkey), Ok(START));
+    for (line, vkey) in note.signatures[1..].iter().zip(&witness.vkeys) {
+        assert_eq!(cosignature::verify(&note.text, line, vkey), Ok(START));
+    }
 
     assert_eq!(witness.get("/healthz").await, (200, Some("text/plain; charset=utf-8".into()), "ok\n".into()));
     assert_eq!(witness.get("/readyz").await, (200, Some("text/plain; charset=utf-8".into()), "ready\n".into()));
     assert_eq!(witness.get("/").await.0, 404);
+    witness.stop().await;
+}
+
+#[tokio::test]
+async fn a_folder_without_an_ml_dsa_key_keeps_working() {
+    let log = Log::new(ORIGIN, 9);
+    let witness = Running::new(&[&log]).await;
+    witness.cosigned(&log.request(0, 4), START).await;
+    let (dir, mut vkeys) = witness.stop().await;
+    fs::remove_file(dir.path().join("keys/ml-dsa-44.skey")).unwrap();
+    vkeys.pop();
+    let witness = Running::start(dir, vkeys).await;
+    witness.cosigned(&log.request(4, 9), START).await;
+    let (dir, _) = witness.stop().await;
+
+    // A key in the place of the other is none.
+    fs::copy(dir.path().join("keys/ed25519.skey"), dir.path().join("keys/ml-dsa-44.skey")).unwrap();
+    let error = Witness::open(dir.path(), Arc::new(|| START)).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("is not a cosigner's of type 0x06"), "{error}");
+
+    // A log with a key of either type.
+    let witness = Running::new(&[]).await;
+    let large = Skey::from_seed(ORIGIN, KeyKind::CosignatureMlDsa44, [1; 32]).unwrap();
+    let vkeys = [log.skey.vkey().to_string(), large.vkey().to_string()];
+    logs::Log::new(ORIGIN, &vkeys, None).unwrap().write(&config::logs_dir(witness.dir.path())).unwrap();
+    let mut request = log.request(0, 4);
+    request.note.signatures = vec![cosignature::sign(&request.note.text, START, &large)];
+    witness.cosigned(&request, START).await;
+    request = log.request(4, 9);
+    request.note.signatures.push(cosignature::sign(&request.note.text, 0, &large));
+    assert_eq!(witness.ask(&request).await.0, 403);
     witness.stop().await;
 }
 
@@ -345,6 +380,6 @@ async fn folders_that_are_not_served() {
     fs::write(config::logs_dir(path).join("x.toml"), "").unwrap();
     assert!(matches!(open(path), OpenError::Log(_)));
     fs::remove_file(config::logs_dir(path).join("x.toml")).unwrap();
-    fs::remove_file(config::skey_path(path)).unwrap();
+    fs::remove_file(path.join("keys/ed25519.skey")).unwrap();
     assert!(matches!(open(path), OpenError::Key(_)));
 }
