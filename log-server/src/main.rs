@@ -1,7 +1,7 @@
 //! `glarus-log`: reads flags, files, the clock and signals, then calls the library.
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use glarus_log::Log;
 use glarus_log::config::{self, Config};
 use glarus_shell::clock::system_clock;
@@ -57,6 +57,11 @@ enum Command {
         #[arg(long)]
         listen: Option<String>,
     },
+    /// Writes shell completions to standard output.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 fn main() -> ExitCode {
@@ -66,6 +71,10 @@ fn main() -> ExitCode {
             init(&dir, &origin, &genesis, policy.as_deref(), &listen, json).map_err(|error| (error, 2))
         }
         Command::Serve { dir, listen } => serve(&dir, listen),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "glarus-log", &mut std::io::stdout());
+            Ok(())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

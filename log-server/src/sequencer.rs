@@ -22,6 +22,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// The most records of one batch.
 const MAX_BATCH: usize = 1024;
+/// The bytes of payload after which a batch takes no further record.
+const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// A record on its way into the log, and who waits for the answer.
 pub struct Submission {
@@ -190,9 +192,12 @@ struct Judged {
 /// Waits for a submission and takes what else waits; `None` once the queue is closed and empty.
 fn collect(queue: &mut mpsc::Receiver<Submission>) -> Option<Vec<Submission>> {
     let mut batch = vec![queue.blocking_recv()?];
+    let mut bytes = 0;
     while batch.len() < MAX_BATCH
+        && bytes < MAX_BATCH_BYTES
         && let Ok(submission) = queue.try_recv()
     {
+        bytes += submission.record.payload.len();
         batch.push(submission);
     }
     Some(batch)
