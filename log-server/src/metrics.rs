@@ -64,8 +64,8 @@ impl Metrics {
                 Opts::new("glarus_log_witness_size", "The largest size each witness cosigned"),
                 &["witness"],
             )?)?,
-            queue_full: registry.register(IntGauge::new(
-                "glarus_log_queue_full",
+            queue_full: registry.register(IntCounter::new(
+                "glarus_log_queue_full_total",
                 "Submissions answered 503 because the queue was full",
             )?)?,
             registry,
