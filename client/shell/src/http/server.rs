@@ -189,6 +189,9 @@ fn too_long(limits: &Limits) -> Response {
 /// What is left of a body that nobody reads must not be taken for the next request.
 fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        BROKEN => {
+            closing(problem(400, "body-broken", "the request body is not framed as HTTP has it, or was cut off".into()))
+        }
     response
 }
 
@@ -285,6 +288,7 @@ struct Bounded {
     end: Arc<AtomicU8>,
 }
 
+const BROKEN: u8 = 3;
 impl Bounded {
     fn stop(&self, end: u8, kind: io::ErrorKind) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.end.store(end, Ordering::Relaxed);
@@ -298,7 +302,11 @@ impl HttpBody for Bounded {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            let Some(frame) = frame.transpose().map_err(axum::Error::new)? else { return Poll::Ready(None) };
+            let Some(frame) = frame else { return Poll::Ready(None) };
+            let frame = frame.map_err(|error| {
+                self.end.store(BROKEN, Ordering::Relaxed);
+                axum::Error::new(error)
+            })?;
             let len = frame.data_ref().map_or(0, Bytes::len);
             return match u64::try_from(len).ok().and_then(|len| self.left.checked_sub(len)) {
                 Some(left) => {
