@@ -59,6 +59,18 @@ impl Default for Limits {
     }
 }
 
+/// Reads an address and port to listen on, for a flag: a host's name is not looked up, a port that is none is refused.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn listen_address(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+    match port.is_some_and(|port| port.parse::<u16>().is_ok()) {
+        true => Ok(text.into()),
+        false => Err("not an address and port such as 127.0.0.1:7370".into()),
+    }
+}
+
 /// Prints `listening on <address>` as a line on standard output, for whoever started this program with port 0.
 ///
 /// # Errors
@@ -177,6 +189,9 @@ async fn with_body(
             let detail = format!("the request body did not arrive within {} ms", limits.body_ms);
             closing(problem(408, "body-too-slow", detail))
         }
+        BROKEN => {
+            closing(problem(400, "body-broken", "the request body is not framed as HTTP has it, or was cut off".into()))
+        }
         _ => response,
     })
 }
@@ -189,9 +204,6 @@ fn too_long(limits: &Limits) -> Response {
 /// What is left of a body that nobody reads must not be taken for the next request.
 fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        BROKEN => {
-            closing(problem(400, "body-broken", "the request body is not framed as HTTP has it, or was cut off".into()))
-        }
     response
 }
 
@@ -276,6 +288,7 @@ impl HttpBody for Answer {
 const OPEN: u8 = 0;
 const TOO_LONG: u8 = 1;
 const TOO_SLOW: u8 = 2;
+const BROKEN: u8 = 3;
 
 /// A request's body, bounded in length and time.
 struct Bounded {
@@ -288,7 +301,6 @@ struct Bounded {
     end: Arc<AtomicU8>,
 }
 
-const BROKEN: u8 = 3;
 impl Bounded {
     fn stop(&self, end: u8, kind: io::ErrorKind) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.end.store(end, Ordering::Relaxed);
@@ -403,6 +415,25 @@ mod tests {
         assert!(raw(running.address, chunked).await.starts_with("HTTP/1.1 413 "));
         running.trigger.fire();
         running.server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_not_framed_as_it_should_is_refused_in_our_words() {
+        let running = start(Limits::default()).await;
+        let broken = b"POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nnot a length\r\n";
+        let answer = raw(running.address, broken).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("urn:glarus:refusal:body-broken"), "{answer}");
+    }
+
+    #[test]
+    fn what_can_be_listened_on() {
+        for good in ["127.0.0.1:7370", "[::1]:0", "localhost:80"] {
+            assert_eq!(listen_address(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "foo", ":80", "127.0.0.1:", "127.0.0.1:7370x", "127.0.0.1:65536"] {
+            assert!(listen_address(bad).is_err(), "{bad}");
+        }
     }
 
     #[tokio::test]
