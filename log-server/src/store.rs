@@ -90,12 +90,15 @@ pub struct Batch {
     pub map: Vec<(map::TilePath, map::Tile)>,
 }
 
+/// By namespace its row and what was read from it.
+type ReadAuthorities = BTreeMap<Vec<u8>, (Vec<u8>, Arc<Authority>)>;
+
 struct Database {
     db: DB,
     path: PathBuf,
     /// By namespace its row and what was read from it, which costs as much as two signatures. Whoever finds another row
     /// reads that.
-    authorities: Mutex<BTreeMap<Vec<u8>, (Vec<u8>, Arc<Authority>)>>,
+    authorities: Mutex<ReadAuthorities>,
 }
 
 /// Authorities that are kept in memory; past this many, none is kept and all are read again.
