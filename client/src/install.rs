@@ -90,6 +90,8 @@ impl Staged {
     pub fn new(file: &Path, folder: &Path) -> Result<Self, FileError> {
         let place = folder.join(files::name(file)?);
         let at = |path: &Path, error: io::Error| FileError::Io { path: path.into(), cause: error.to_string() };
+        // Before it is opened: opening a pipe waits for its writer.
+        files::must_be_regular(file)?;
         let mut from = File::open(file).map_err(|error| at(file, error))?;
         let metadata = from.metadata().map_err(|error| at(file, error))?;
         if !metadata.is_file() {

@@ -40,7 +40,7 @@ enum Command {
         #[arg(long)]
         policy: Option<PathBuf>,
         /// Address and port to write into the configuration.
-        #[arg(long, default_value = "127.0.0.1:7370")]
+        #[arg(long, default_value = "127.0.0.1:7370", value_parser = glarus_shell::http::listen_address)]
         listen: String,
         /// Prints one line of JSON instead.
         #[arg(long)]
@@ -54,7 +54,7 @@ enum Command {
         #[arg(long, default_value = ".")]
         dir: PathBuf,
         /// Address and port; port 0 takes a free one. Overrides the configuration.
-        #[arg(long)]
+        #[arg(long, value_parser = glarus_shell::http::listen_address)]
         listen: Option<String>,
     },
     /// Writes shell completions to standard output.

@@ -47,8 +47,16 @@ pub(crate) fn install(args: InstallArgs) -> anyhow::Result<Outcome> {
 
 fn read_bundle(args: &JudgeArgs) -> anyhow::Result<Vec<u8>> {
     let path = args.bundle.clone().unwrap_or_else(|| release::bundle_path(&args.artifact));
-    let read = || files::read(&path, MAX_BUNDLE_BYTES);
-    read().with_context(|| format!("no bundle to judge by; glarus bundle {} fetches it", args.artifact.display()))
+    // A missing file is not to be taken for a missing bundle.
+    files::must_be_regular(&args.artifact)?;
+    // The error of the read itself is the cause that is told.
+    let missing = matches!(path.try_exists(), Ok(false));
+    let bundle = files::read(&path, MAX_BUNDLE_BYTES);
+    if missing {
+        let artifact = args.artifact.display();
+        return bundle.with_context(|| format!("no bundle to judge by; glarus bundle {artifact} fetches it"));
+    }
+    Ok(bundle?)
 }
 
 fn now() -> u64 {
