@@ -2,7 +2,7 @@ use super::*;
 use crate::authority::RoleName;
 use crate::merkle::Hash;
 use crate::note::{KeyKind, Skey};
-use crate::record::{Dependency, Kind, Predicate, Record, Statement};
+use crate::record::{Dependency, Kind, Predicate, Record, Statement, Subject};
 use crate::{checkpoint, checkpoint::Checkpoint};
 use alloc::{boxed::Box, format, string::ToString, vec};
 use world::{ACME, Cosigners, ORIGIN, T, THREE, World};
@@ -559,6 +559,22 @@ fn no_circles() {
         vec![source, one, two, it.force(plain_update(&[id]), &[23, 24]).1]
     });
     assert_eq!(fixture.refused(), "no-source");
+}
+
+/// Subjects of one digest under many names are one place: the work of following is not their product with the dependencies.
+#[test]
+fn one_place_under_many_names() {
+    let fixture = lawless(None, |it| {
+        let mut source = plain_source();
+        let named = |at| Subject { name: format!("shield-{at}.tar"), ..source.subjects[0].clone() };
+        source.subjects.extend((0..100).map(named).collect::<Vec<_>>());
+        logged(it, source, world::build(FILE, &vec![world::needs("shield.tar"); 256]), plain_update)
+    });
+    let known = fixture.judge().verdict.unwrap();
+    assert_eq!((known.sources.len(), known.further_inputs), (1, 0));
+    let released = records::released(&fixture.bundle.records).unwrap();
+    let sha256s = |subjects: &[Subject]| subjects.iter().map(|subject| subject.sha256).collect();
+    assert_eq!(records::places(&released.sources, sha256s).lower(&world::file("shield.tar").sha256, u64::MAX), [0]);
 }
 
 #[test]
