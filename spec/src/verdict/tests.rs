@@ -816,6 +816,22 @@ fn nobody_plants_a_damaged_status() {
     assert_eq!((learned.head, learned.time), (larger, T + 1));
 }
 
+/// What a status proves beside what was asked is whoever's who made the bundle: it is not remembered.
+#[test]
+fn nobody_fills_the_memory() {
+    let authority = world::authority(PARTY, &[(RoleName::Authority, 1, &[30])]);
+    let mut fixture = Fixture::with(|world| {
+        world.admit(authority.into_statement(), &[10]);
+    });
+    let asked = fixture.bundle.status.clone();
+    let mut keys = fixture.world.keys(&fixture.indices, &fixture.ask.product, &fixture.ask.channel);
+    keys.extend([format!("authority {PARTY}"), "z".repeat(1 << 20)]);
+    fixture.bundle.status = fixture.world.status(fixture.sizes.1, THREE, &[2, 12], &keys);
+    let judgement = fixture.judge();
+    assert!(judgement.verdict.is_ok());
+    assert_eq!(judgement.learned.unwrap().status, Some(asked));
+}
+
 #[test]
 fn a_fork_is_evidence() {
     let mut fixture = Fixture::new();
