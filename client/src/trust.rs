@@ -241,7 +241,7 @@ pub struct TrustedProduct {
 }
 
 impl TrustedProduct {
-    /// Asks for a file of this product.
+    /// Asks for a file of this product, whatever its name.
     pub fn ask(&self, sha256: Digest) -> Ask {
         let Self { trust, channel, target } = self;
         let (channel, target) = (channel.clone(), target.clone());

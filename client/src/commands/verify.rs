@@ -14,15 +14,15 @@ pub(crate) fn verify(args: VerifyArgs) -> anyhow::Result<Outcome> {
     let JudgeArgs { artifact, trust, product, .. } = &args.judge;
     let trust = TrustFile::load(trust)?;
     let product = trust.product(product.as_deref())?;
-    let (bundle, sha256) = (read_bundle(&args.judge)?, files::sha256(artifact)?);
+    let (bundle, ask) = (read_bundle(&args.judge)?, product.ask(files::sha256(artifact)?));
     let judged = match &args.at {
         Some(at) => {
             let at = time::parse(at).with_context(|| {
                 format!("--at {at:?} is not a time: Unix seconds, 2026-11-21 or 2026-11-21T09:12:00Z")
             })?;
-            install::judge_at(product, sha256, &bundle, at)
+            install::judge_at(product, &ask, &bundle, at)
         }
-        None => install::judge(product, &mut MemoryFile::open(&trust.memory)?, sha256, &bundle, now())?,
+        None => install::judge(product, &mut MemoryFile::open(&trust.memory)?, &ask, &bundle, now())?,
     };
     Ok(tell(&args.judge, product, &judged, None))
 }
@@ -35,7 +35,7 @@ pub(crate) fn install(args: InstallArgs) -> anyhow::Result<Outcome> {
     // Held to the end: no other installation comes between the verdict and what is remembered of it.
     let mut memory = MemoryFile::open(&trust.memory)?;
     let staged = Staged::new(artifact, &args.to)?;
-    let judged = install::judge(product, &mut memory, staged.sha256, &bundle, now())?;
+    let judged = install::judge(product, &mut memory, &staged.ask(product), &bundle, now())?;
     let Ok(installable) = &judged.verdict else {
         return Ok(tell(&args.judge, product, &judged, None));
     };
