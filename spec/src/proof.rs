@@ -29,6 +29,8 @@
 use crate::merkle::{self, Hash, Node, TreeHead, node_hash};
 use alloc::vec::Vec;
 
+pub mod subtree;
+
 /// The most hashes a proof can have in a tree of at most 2^63 entries.
 pub const MAX_PROOF_HASHES: usize = 63;
 
