@@ -79,6 +79,9 @@ pub const MAX_UPLOAD_HEAD_BYTES: usize = 2 + 65_535 + 8 + 8 + 2 + 65_535;
 /// The most bytes of a package.
 pub const MAX_PACKAGE_BYTES: usize = 256 * (2 + MAX_ENTRY_BYTES) + 1 + 32 * MAX_PROOF_HASHES;
 
+/// The longest ticket that an upload can carry, in base64.
+const MAX_TICKET_CHARACTERS: usize = 65_535 / 3 * 4;
+
 /// What comes before the packages: which entries of which log, none of it believed yet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Upload {
@@ -514,12 +517,12 @@ pub enum MirrorInfoError {
     /// The first or second line is not a decimal without leading zeroes below 2^64.
     #[error("line {0} is not a decimal without leading zeroes")]
     Number(u8),
+    /// A ticket that no upload can carry; it is not decoded.
+    #[error("the ticket has {0} characters, the 65535 bytes that an upload takes have {MAX_TICKET_CHARACTERS}")]
+    TicketTooLong(usize),
     /// The third line is not standard base64.
     #[error("the ticket is not standard base64")]
     Ticket,
-    /// A ticket that no upload can carry.
-    #[error("the ticket has {0} bytes, an upload takes at most 65535")]
-    TicketTooLong(usize),
 }
 
 impl MirrorInfo {
@@ -528,8 +531,6 @@ impl MirrorInfo {
     /// # Errors
     /// [`MirrorInfoError`], in the order of its variants.
     pub fn parse(body: &[u8]) -> Result<Self, MirrorInfoError> {
-        // Two decimals, and four characters for three bytes of the ticket: what is longer is not decoded.
-        const MAX_TICKET: usize = 65_535;
         let text = core::str::from_utf8(body).map_err(|_| MirrorInfoError::Form)?;
         let mut lines = text.strip_suffix('\n').ok_or(MirrorInfoError::Form)?.split('\n');
         let (Some(size), Some(next), Some(ticket), None) = (lines.next(), lines.next(), lines.next(), lines.next())
@@ -538,10 +539,10 @@ impl MirrorInfo {
         };
         let size = encoding::decimal(size).ok_or(MirrorInfoError::Number(1))?;
         let next = encoding::decimal(next).ok_or(MirrorInfoError::Number(2))?;
-        let ticket = encoding::from_base64(ticket).ok_or(MirrorInfoError::Ticket)?;
-        if ticket.len() > MAX_TICKET {
+        if ticket.len() > MAX_TICKET_CHARACTERS {
             return Err(MirrorInfoError::TicketTooLong(ticket.len()));
         }
+        let ticket = encoding::from_base64(ticket).ok_or(MirrorInfoError::Ticket)?;
         Ok(Self { size, next, ticket })
     }
 
@@ -796,6 +797,6 @@ mod tests {
             assert_eq!(MirrorInfo::parse(format!("1\n2\n{bad}\n").as_bytes()), Err(MirrorInfoError::Ticket), "{bad}");
         }
         let long = MirrorInfo { size: 1, next: 2, ticket: vec![0; 65_536] }.encode();
-        assert_eq!(MirrorInfo::parse(long.as_bytes()), Err(MirrorInfoError::TicketTooLong(65_536)));
+        assert_eq!(MirrorInfo::parse(long.as_bytes()), Err(MirrorInfoError::TicketTooLong(87_384)));
     }
 }
