@@ -5,7 +5,8 @@
 //! The subtree `[start, end)` is RFC 6962's tree over the entries from `start` up to, not with, `end`.
 //! It is valid where `start` is a multiple of the smallest power of two that is not below `end - start`: then it falls
 //! together with complete subtrees of the log's tree, all but its right edge. Every `[0, x)` is valid.
-//! An empty interval is none here: nothing can be proved in it. (Texts after draft 03 let `[x, x)` be one.)
+//! An empty interval is none here: nothing can be proved in it. (A later working text of the draft lets `[x, x)` be one;
+//! draft 03 itself was not at hand when this was written, so this choice and its section numbers want checking.)
 //!
 //! An *inclusion proof* shows that an entry is in the subtree, a *consistency proof* that the subtree's entries are the log's.
 //! From `[0, x)` the latter is RFC 6962's consistency proof from `x`; from `[x, x + 1)` it is the inclusion proof of entry `x`.
