@@ -17,6 +17,7 @@ use spec::map::{self, Tiles};
 use spec::merkle::{Frontier, peaks};
 use spec::note::{Note, Skey};
 use spec::record::Record;
+use spec::tile;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -229,7 +230,7 @@ fn read_edge(store: &Store, committed: &Committed) -> Result<Edge, StoreError> {
         return Err(damaged());
     }
     let mut edge = Edge { frontier, time: committed.time, ..Edge::default() };
-    for (tile, width) in Edge::partial_tiles(size) {
+    for (tile, width) in tile::partial(size) {
         let hashes = store.tile(tile)?;
         if hashes.len() as u64 != width {
             return Err(StoreError::Damaged(format!("{tile:?} has {} hashes, {width} are needed", hashes.len())));

@@ -263,14 +263,14 @@ fn damaged_consistency_proofs_are_refused() {
 
 /// A minute or so of hashing; the ordinary run flips one bit in eight above 40 entries.
 #[test]
-#[ignore = "long: cargo test -p spec every_bit -- --ignored"]
+#[ignore = "long: make test-long"]
 fn every_bit_of_inclusion_proofs() {
     inclusion_damaged(SIZES);
 }
 
 /// As long as the one above.
 #[test]
-#[ignore = "long: cargo test -p spec every_bit -- --ignored"]
+#[ignore = "long: make test-long"]
 fn every_bit_of_consistency_proofs() {
     consistency_damaged(SIZES);
 }
