@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO := cargo
 
-.PHONY: help demo test check build needs bench-latency
+.PHONY: help demo test test-long check build needs bench-latency
 
 help: ## lists what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -19,6 +19,9 @@ demo: build ## the main job on real input, from source to install, and what is r
 
 test: build ## all tests
 	$(CARGO) test --locked --workspace
+
+test-long: build ## the tests that are too long for every run: every bit of every proof up to 130 entries
+	$(CARGO) test --locked --workspace -- --ignored
 
 check: test ## what CI runs: tests, format, lints, documentation
 	$(CARGO) fmt --all --check

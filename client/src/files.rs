@@ -74,6 +74,18 @@ pub fn read_if_there(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, F
     }
 }
 
+/// Refuses what is no regular file: a pipe or a device may have no end, and opening a pipe waits for its writer.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn must_be_regular(path: &Path) -> Result<(), FileError> {
+    let metadata = std::fs::metadata(path).map_err(io_error(path))?;
+    match metadata.is_file() {
+        true => Ok(()),
+        false => Err(io_error(path)(io::Error::other("not a regular file"))),
+    }
+}
+
 /// Hashes a file of any length.
 ///
 /// # Errors
@@ -187,6 +199,19 @@ mod tests {
             let content = vec![7; bytes];
             std::fs::write(&path, &content).unwrap();
             assert_eq!(sha256(&path), Ok(Digest::of(&content)));
+        }
+    }
+
+    #[test]
+    fn a_pipe_or_a_folder_is_no_regular_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        assert!(must_be_regular(&file).unwrap_err().to_string().contains("file: No such file"));
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(must_be_regular(&file), Ok(()));
+        for other in [dir.path(), Path::new("/dev/zero")] {
+            let text = must_be_regular(other).unwrap_err().to_string();
+            assert_eq!(text, format!("{}: not a regular file", other.display()));
         }
     }
 

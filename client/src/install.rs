@@ -3,6 +3,9 @@
 //! The bytes that are judged are the bytes that are installed: [`Staged`] copies a file aside in the folder that it is for, and
 //! hashes that copy while it is written. Only [`Staged::commit`] puts it into place, by renaming.
 //!
+//! A file is installed under a name that the update gives it: an update has many files, and whoever hands them over must not
+//! put one in another's place. So [`Staged::ask`] asks for the name too.
+//!
 //! A crash leaves the old file or the new one, never a part. If it comes between the rename and the memory, the memory is that
 //! of the version before; the same installation again puts that right.
 
@@ -10,7 +13,7 @@ use crate::files::{self, FileError};
 use crate::memory::{MemoryError, MemoryFile};
 use crate::trust::TrustedProduct;
 use spec::record::Digest;
-use spec::verdict::{self, Installable, Installed, Memory, Refusal};
+use spec::verdict::{self, Ask, Installable, Installed, Memory, Refusal};
 use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -35,13 +38,13 @@ pub struct Judged {
 pub fn judge(
     product: &TrustedProduct,
     memory: &mut MemoryFile,
-    sha256: Digest,
+    ask: &Ask,
     bundle: &[u8],
     now: u64,
 ) -> Result<Judged, MemoryError> {
     let TrustedProduct { trust, .. } = product;
     let before = memory.contents.memory(&trust.product, &trust.origin);
-    let judged = verdict::judge(&product.ask(sha256), bundle, trust, &before, now);
+    let judged = verdict::judge(ask, bundle, trust, &before, now);
     if let Some(learned) = judged.learned
         && memory.contents.learn(&trust.product, &trust.origin, learned)
     {
@@ -57,8 +60,8 @@ pub fn judge(
 }
 
 /// Judges a file as of a time, without a memory: for demonstrations and courts.
-pub fn judge_at(product: &TrustedProduct, sha256: Digest, bundle: &[u8], time: u64) -> Judged {
-    let judged = verdict::judge(&product.ask(sha256), bundle, &product.trust, &Memory::default(), time);
+pub fn judge_at(product: &TrustedProduct, ask: &Ask, bundle: &[u8], time: u64) -> Judged {
+    let judged = verdict::judge(ask, bundle, &product.trust, &Memory::default(), time);
     Judged { verdict: judged.verdict, evidence: Vec::new() }
 }
 
@@ -78,6 +81,8 @@ pub fn remember(product: &TrustedProduct, memory: &mut MemoryFile, installed: &I
 pub struct Staged {
     aside: NamedTempFile,
     place: PathBuf,
+    /// The name under which it is to be installed.
+    pub name: String,
     /// The digest of the copy.
     pub sha256: Digest,
 }
@@ -88,8 +93,11 @@ impl Staged {
     /// # Errors
     /// [`FileError::Io`], [`FileError::Name`].
     pub fn new(file: &Path, folder: &Path) -> Result<Self, FileError> {
-        let place = folder.join(files::name(file)?);
+        let name = files::name(file)?;
+        let place = folder.join(&name);
         let at = |path: &Path, error: io::Error| FileError::Io { path: path.into(), cause: error.to_string() };
+        // Before it is opened: opening a pipe waits for its writer.
+        files::must_be_regular(file)?;
         let mut from = File::open(file).map_err(|error| at(file, error))?;
         let metadata = from.metadata().map_err(|error| at(file, error))?;
         if !metadata.is_file() {
@@ -106,7 +114,12 @@ impl Staged {
             Ok((aside, sha256))
         };
         let (aside, sha256) = whole().map_err(|error| at(folder, error))?;
-        Ok(Self { aside, place, sha256 })
+        Ok(Self { aside, place, name, sha256 })
+    }
+
+    /// Asks for the copy: as a file of this product, under its name.
+    pub fn ask(&self, product: &TrustedProduct) -> Ask {
+        Ask { name: Some(self.name.clone()), ..product.ask(self.sha256) }
     }
 
     /// Puts the copy into its place, in one step, and returns that place.

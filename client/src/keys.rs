@@ -215,7 +215,9 @@ pub fn read_secret(path: &Path) -> Result<SecretKey, KeyFileError> {
     let pem = read_text(path)?;
     let metadata = std::fs::metadata(path);
     let mode = metadata.map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
-    if mode & 0o077 != 0 {
+    // A public key may be read by all: that it is public is what is wrong with it here.
+    let public = public_from_pem(&pem).is_ok();
+    if !public && mode & 0o077 != 0 {
         return Err(KeyFileError::Open { path: path.into(), mode });
     }
     SecretKey::from_pem(&pem).map_err(|cause| KeyFileError::Form { path: path.into(), cause })
@@ -254,6 +256,18 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(write_pair(&path, &key), Err(FileError::Exists(public_path(&path)).into()));
         assert!(!path.exists(), "no half of a pair is written");
+    }
+
+    #[test]
+    fn a_public_key_is_not_taken_for_a_secret_one_that_others_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("update");
+        write_pair(&path, &SecretKey::from_seed([3; 32])).unwrap();
+        let text = read_secret(&public_path(&path)).unwrap_err().to_string();
+        assert!(text.ends_with("this is a PEM file of a public key, a private key is needed"), "{text}");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let text = read_secret(&path).unwrap_err().to_string();
+        assert!(text.contains("mode 0644 lets others read this secret key"), "{text}");
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //!
 //! let staged = Staged::new(Path::new("shield-7.2.0.pkg"), Path::new("/opt/shield"))?;
 //! let bundle = std::fs::read("shield-7.2.0.pkg.glarus")?;
-//! match install::judge(product, &mut memory, staged.sha256, &bundle, now)?.verdict {
+//! match install::judge(product, &mut memory, &staged.ask(product), &bundle, now)?.verdict {
 //!     Ok(installable) => {
 //!         staged.commit()?;
 //!         install::remember(product, &mut memory, &installable)?;

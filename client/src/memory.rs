@@ -250,9 +250,13 @@ impl MemoryFile {
     /// Writes the file.
     ///
     /// # Errors
-    /// [`MemoryError::File`].
+    /// [`MemoryError::File`]. A memory too long to be read again is not written: the one that is there stays.
     pub fn save(&self) -> Result<(), MemoryError> {
-        Ok(files::replace(&self.path, self.contents.to_json().as_bytes(), 0o600)?)
+        let text = self.contents.to_json();
+        if text.len() > MAX_MEMORY_BYTES {
+            return Err(FileError::TooLong { path: self.path.clone(), max_bytes: MAX_MEMORY_BYTES }.into());
+        }
+        Ok(files::replace(&self.path, text.as_bytes(), 0o600)?)
     }
 
     /// Keeps a note as evidence, beside the memory; says where.
@@ -368,6 +372,23 @@ mod tests {
         std::fs::write(&path, "{\"memory\":1,\"origins\":[],\"products\":[]}").unwrap();
         let error = MemoryFile::open(&path).unwrap_err();
         assert_eq!(error, MemoryError::Damaged { path, why: Damage::NotCanonical });
+    }
+
+    #[test]
+    fn nothing_is_written_that_could_not_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.json");
+        let mut file = MemoryFile::open(&path).unwrap();
+        file.contents.learn(&product(), ORIGIN, learned(4, 100));
+        file.save().unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let mut long = learned(6, 200);
+        long.head.note.text.push_str(&"x".repeat(MAX_MEMORY_BYTES));
+        file.contents.learn(&product(), ORIGIN, long);
+        assert!(matches!(file.save(), Err(MemoryError::File(FileError::TooLong { .. }))));
+        drop(file);
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(MemoryFile::open(&path).unwrap().contents.memory(&product(), ORIGIN).time, 100);
     }
 
     #[test]

@@ -18,7 +18,12 @@ pub fn text(file: &Path, product: &TrustedProduct, judged: &Judged) -> String {
     let (headline, mut rows) = match &judged.verdict {
         Ok(installable) => {
             let name = file.file_name().map_or("the file".into(), |name| name.to_string_lossy());
-            (format!("{name} may be installed"), installable_rows(product, installable))
+            let mut rows = installable_rows(product, installable);
+            // Whoever renamed the file may have put it in the place of another of the same update.
+            if name != installable.file.as_str() {
+                rows.insert(0, ("named", format!("{} in the update", installable.file)));
+            }
+            (format!("{name} may be installed"), rows)
         }
         Err(refusal) => {
             let mut rows = refusal.details();

@@ -79,7 +79,10 @@ pub enum TrustError {
         why: WrongValue,
     },
     /// The file has no product, or twice the same.
-    #[error("{}: {products} [[product]] tables, {distinct} of them for distinct products", path.display())]
+    #[error("{}: {}", path.display(), match products {
+        0 => "no [[product]] table: it trusts nobody for anything".to_string(),
+        _ => format!("{products} [[product]] tables for {distinct} products: each product may have one"),
+    })]
     Products {
         /// The trust file.
         path: PathBuf,
@@ -238,7 +241,7 @@ pub struct TrustedProduct {
 }
 
 impl TrustedProduct {
-    /// Asks for a file of this product.
+    /// Asks for a file of this product, whatever its name.
     pub fn ask(&self, sha256: Digest) -> Ask {
         let Self { trust, channel, target } = self;
         let (channel, target) = (channel.clone(), target.clone());
@@ -442,8 +445,8 @@ mod tests {
                 "trust.toml: line 7: unknown key \"allow_git\", did you mean \"allow_git_commit\"?",
             ),
             ("[[product]]".into(), "trust.toml: line 1: missing field `purl`"),
-            ("".into(), "trust.toml: 0 [[product]] tables, 0 of them for distinct products"),
-            (product(&product("")), "trust.toml: 2 [[product]] tables, 1 of them for distinct products"),
+            ("".into(), "trust.toml: no [[product]] table: it trusts nobody for anything"),
+            (product(&product("")), "trust.toml: 2 [[product]] tables for 1 products: each product may have one"),
             (
                 product("target = \"A\""),
                 "trust.toml: product pkg:generic/acme/shield: target = \"A\" is not of the form [a-z0-9][a-z0-9._-]{0,63}",

@@ -151,7 +151,8 @@ fn read_tile(api: &Api, path: &str) -> Answer {
     let bytes = match path {
         tile::Path::Hashes(at, width) => {
             let hashes = view.tile(at)?;
-            tile::hashes_bytes(hashes.get(..to_usize(width)).unwrap_or(&hashes))
+            let damaged = || StoreError::Damaged(format!("{at:?} has {} hashes, not {width}", hashes.len()));
+            tile::hashes_bytes(hashes.get(..to_usize(width)).ok_or_else(damaged)?)
         }
         tile::Path::Entries(index, width) => {
             let first = index * tile::WIDTH;

@@ -169,6 +169,7 @@ pub struct Log {
     sequencer: Sequencer,
     head: Arc<SignedHead>,
     published: Option<Arc<Published>>,
+    clock: Clock,
     metrics: Arc<Metrics>,
 }
 
@@ -181,6 +182,13 @@ impl Log {
         let keys = read_keys(dir, &config.origin)?;
         let policy_file = dir.join(&config.policy);
         let (_, policy) = read_policy(&policy_file)?;
+        let named = |key: &Skey| policy.logs().iter().any(|log| log.vkey == *key.vkey());
+        if !policy.logs().is_empty() && !keys.iter().any(named) {
+            let keys: Vec<String> = keys.iter().map(|key| key.vkey().to_string()).collect();
+            let cause =
+                format!("its log lines name none of this log's keys, {}: no client would believe it", keys.join(" and "));
+            return Err(LogError::Policy { path: policy_file, cause });
+        }
         let witnesses = witness_urls(&policy, &config.witnesses);
         if witnesses.is_empty() {
             let cause =
@@ -191,11 +199,11 @@ impl Log {
         let metrics = Arc::new(Metrics::new()?);
         let vkeys: Vec<Vkey> = keys.iter().map(|key| key.vkey().clone()).collect();
         let (sequencer, head) =
-            Sequencer::recover(config.origin.clone(), store.clone(), keys, clock, Arc::clone(&metrics))?;
+            Sequencer::recover(config.origin.clone(), store.clone(), keys, Arc::clone(&clock), Arc::clone(&metrics))?;
         let head = Arc::new(head);
         tracing::info!(origin = %config.origin, head = %head.checkpoint.head, "recovered");
         let published = publisher::recover(&store, &vkeys, &head)?;
-        Ok(Self { config: config.clone(), policy, witnesses, store, sequencer, head, published, metrics })
+        Ok(Self { config: config.clone(), policy, witnesses, store, sequencer, head, published, clock, metrics })
     }
 
     /// Serves until told to stop: then what was accepted is finished.
@@ -206,7 +214,7 @@ impl Log {
     /// # Errors
     /// [`LogError`]: its store failed and it had to end.
     pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> Result<(), LogError> {
-        let Self { config, policy, witnesses, store, sequencer, head, published, metrics } = self;
+        let Self { config, policy, witnesses, store, sequencer, head, published, clock, metrics } = self;
         let (published, subscriber) = watch::channel(published);
         let (queue, submissions) = mpsc::channel(config.queue.max(1));
         let (heads_in, heads) = watch::channel(head);
@@ -223,7 +231,7 @@ impl Log {
         };
         let router = http::routes(api).merge(metrics.registry.routes());
         let limits = Limits { body_bytes: spec::record::MAX_SUBMISSION_BYTES, ..Limits::default() };
-        let publisher = Publisher { policy, store, witnesses, refresh, metrics, published, confirmed };
+        let publisher = Publisher { policy, store, witnesses, refresh, clock, metrics, published, confirmed };
 
         let mut publishing = tokio::spawn(publisher.run(heads));
         let mut sequencing = tokio::spawn(sequence(sequencer, confirmation.clone(), submissions, heads_in));

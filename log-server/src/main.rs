@@ -1,7 +1,7 @@
 //! `glarus-log`: reads flags, files, the clock and signals, then calls the library.
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use glarus_log::Log;
 use glarus_log::config::{self, Config};
 use glarus_shell::clock::system_clock;
@@ -40,7 +40,7 @@ enum Command {
         #[arg(long)]
         policy: Option<PathBuf>,
         /// Address and port to write into the configuration.
-        #[arg(long, default_value = "127.0.0.1:7370")]
+        #[arg(long, default_value = "127.0.0.1:7370", value_parser = glarus_shell::http::listen_address)]
         listen: String,
         /// Prints one line of JSON instead.
         #[arg(long)]
@@ -54,8 +54,13 @@ enum Command {
         #[arg(long, default_value = ".")]
         dir: PathBuf,
         /// Address and port; port 0 takes a free one. Overrides the configuration.
-        #[arg(long)]
+        #[arg(long, value_parser = glarus_shell::http::listen_address)]
         listen: Option<String>,
+    },
+    /// Writes shell completions to standard output.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
     },
 }
 
@@ -66,6 +71,10 @@ fn main() -> ExitCode {
             init(&dir, &origin, &genesis, policy.as_deref(), &listen, json).map_err(|error| (error, 2))
         }
         Command::Serve { dir, listen } => serve(&dir, listen),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "glarus-log", &mut std::io::stdout());
+            Ok(())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,9 @@
 //! What the log counts.
 
 use glarus_shell::metrics::Metrics as Registry;
-use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, exponential_buckets};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, exponential_buckets,
+};
 
 /// The log's metrics; `registry` serves them.
 pub struct Metrics {
@@ -24,7 +26,7 @@ pub struct Metrics {
     /// The largest size each witness cosigned.
     pub witness_size: IntGaugeVec,
     /// Submissions that waited in vain for a place in the queue.
-    pub queue_full: IntGauge,
+    pub queue_full: IntCounter,
 }
 
 impl Metrics {
@@ -62,8 +64,8 @@ impl Metrics {
                 Opts::new("glarus_log_witness_size", "The largest size each witness cosigned"),
                 &["witness"],
             )?)?,
-            queue_full: registry.register(IntGauge::new(
-                "glarus_log_queue_full",
+            queue_full: registry.register(IntCounter::new(
+                "glarus_log_queue_full_total",
                 "Submissions answered 503 because the queue was full",
             )?)?,
             registry,

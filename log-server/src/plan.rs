@@ -13,22 +13,10 @@ use std::collections::BTreeMap;
 pub struct Edge {
     /// The complete subtrees.
     pub frontier: Frontier,
-    /// The partial tiles, at most one a level.
+    /// The partial tiles: those of [`spec::tile::partial`].
     pub tiles: BTreeMap<Tile, Vec<Hash>>,
     /// Unix seconds of the last state entry.
     pub time: u64,
-}
-
-impl Edge {
-    /// The tiles that are partial in a tree of `size` entries, each with its width.
-    pub fn partial_tiles(size: u64) -> impl Iterator<Item = (Tile, u64)> {
-        (0..8).filter_map(move |level| {
-            let index = size.checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0);
-            let tile = Tile { level, index };
-            let width = tile.width(size);
-            (width > 0 && width < WIDTH).then_some((tile, width))
-        })
-    }
 }
 
 /// What the state rows of a batch change in the map: for each key its last value.
@@ -79,6 +67,7 @@ pub fn plan(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use spec::tile;
 
     #[test]
     fn partial_tiles_are_those_that_planning_keeps() {
@@ -90,7 +79,7 @@ mod tests {
             assert_eq!(batch.first, edge.frontier.size());
             assert_eq!(committed.head, next.frontier.head());
             let kept: Vec<_> = next.tiles.iter().map(|(tile, hashes)| (*tile, hashes.len() as u64)).collect();
-            assert_eq!(kept, Edge::partial_tiles(committed.head.size).collect::<Vec<_>>());
+            assert_eq!(kept, tile::partial(committed.head.size).collect::<Vec<_>>());
             edge = next;
         }
     }

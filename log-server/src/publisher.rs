@@ -9,12 +9,13 @@ use crate::metrics::Metrics;
 use crate::sequencer::SignedHead;
 use crate::store::{Store, StoreError};
 use crate::witnesses::{Answer, Round, Witness};
+use glarus_shell::clock::Clock;
 use glarus_shell::http::Client;
 use spec::checkpoint::{self, Checkpoint};
 use spec::cosignature;
 use spec::merkle::{Frontier, peaks};
 use spec::note::{Note, NoteSignature, Vkey};
-use spec::policy::Policy;
+use spec::policy::{MAX_AHEAD_S, Policy};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,6 +49,8 @@ pub struct Publisher {
     pub witnesses: Vec<String>,
     /// After this long without a new head the same one is sent again, so that its cosignatures stay young.
     pub refresh: Duration,
+    /// Unix seconds.
+    pub clock: Clock,
     /// What it counts.
     pub metrics: Arc<Metrics>,
     /// Takes what is published.
@@ -77,10 +80,10 @@ pub fn recover(store: &Store, log_keys: &[Vkey], head: &Arc<SignedHead>) -> Resu
     Ok(Some(Arc::new(Published { checkpoint, note, rows: Arc::clone(head) })))
 }
 
-/// A round under way: the cosignatures so far, by witness of the policy.
+/// A round under way: the cosignatures so far and their times, by witness of the policy.
 struct Open {
     round: Arc<Round>,
-    lines: BTreeMap<usize, NoteSignature>,
+    lines: BTreeMap<usize, (u64, NoteSignature)>,
     since: Instant,
     met: bool,
 }
@@ -147,16 +150,24 @@ impl Publisher {
         self.publish(open, late).await
     }
 
-    /// Keeps a line that is a valid cosignature by a witness of the policy; tells whether it is.
+    /// Keeps a line that is a valid cosignature by a witness of the policy, of a time that clients will count, and younger
+    /// than the one it has; tells whether it does.
     fn accept(&self, open: &mut Open, line: &NoteSignature) -> bool {
         let text = &open.round.head.note.text;
         for (index, witness) in
             self.policy.witnesses().iter().enumerate().filter(|(_, witness)| witness.vkey.made(line))
         {
+            let latest = (self.clock)().saturating_add(MAX_AHEAD_S);
             match cosignature::verify(text, line, &witness.vkey) {
-                Ok(_) => {
-                    open.lines.insert(index, line.clone());
-                    return true;
+                Ok(time) if time > latest => {
+                    tracing::warn!(witness = %witness.vkey.name, time, latest, "a cosignature from the future does not count");
+                }
+                Ok(time) => {
+                    let younger = open.lines.get(&index).is_none_or(|(have, _)| *have < time);
+                    if younger {
+                        open.lines.insert(index, (time, line.clone()));
+                    }
+                    return younger;
                 }
                 Err(error) => tracing::warn!(witness = %witness.vkey.name, %error, "a cosignature that is none"),
             }
@@ -169,7 +180,7 @@ impl Publisher {
     async fn publish(&self, open: &Open, late: bool) -> Result<(), StoreError> {
         let rows = Arc::clone(&open.round.head);
         let mut note = rows.note.clone();
-        note.signatures.extend(open.lines.values().cloned());
+        note.signatures.extend(open.lines.values().map(|(_, line)| line.clone()));
         let (store, text) = (self.store.clone(), note.to_string());
         if late {
             store.put_published(&text, false)?;

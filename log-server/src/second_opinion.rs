@@ -1,6 +1,7 @@
 //! The second opinion on a batch before its head is signed: what was stored is read back and hashed again by `rs_merkle`.
 //!
-//! A bit flip on the way to the disk, or a fault in one of the two implementations, is caught here: the roots differ and
+//! What is read back may still come from RocksDB's memory, so this finds faults of programs and of memory, not of disks.
+//! A bit flip on the way to the database, or a fault in one of the two implementations, is caught here: the roots differ and
 //! nothing is signed. `rs_merkle` never verifies a proof of anybody's: it takes surplus hashes and wrong sizes.
 
 use crate::store::{Committed, Store, StoreError};

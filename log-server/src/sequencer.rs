@@ -19,11 +19,14 @@ use spec::map::{self, Tiles};
 use spec::merkle::{Frontier, peaks};
 use spec::note::{KeyKind, Note, Skey};
 use spec::record::Record;
+use spec::tile;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// The most records of one batch.
 const MAX_BATCH: usize = 1024;
+/// The bytes of payload after which a batch takes no further record.
+const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// A record on its way into the log, and who waits for the answer.
 pub struct Submission {
@@ -202,9 +205,12 @@ struct Judged {
 /// Waits for a submission and takes what else waits; `None` once the queue is closed and empty.
 fn collect(queue: &mut mpsc::Receiver<Submission>) -> Option<Vec<Submission>> {
     let mut batch = vec![queue.blocking_recv()?];
+    let mut bytes = 0;
     while batch.len() < MAX_BATCH
+        && bytes < MAX_BATCH_BYTES
         && let Ok(submission) = queue.try_recv()
     {
+        bytes += submission.record.payload.len();
         batch.push(submission);
     }
     Some(batch)
@@ -236,7 +242,7 @@ fn read_edge(store: &Store, committed: &Committed) -> Result<Edge, StoreError> {
         return Err(damaged());
     }
     let mut edge = Edge { frontier, time: committed.time, ..Edge::default() };
-    for (tile, width) in Edge::partial_tiles(size) {
+    for (tile, width) in tile::partial(size) {
         let hashes = store.tile(tile)?;
         if hashes.len() as u64 != width {
             return Err(StoreError::Damaged(format!("{tile:?} has {} hashes, {width} are needed", hashes.len())));

@@ -39,8 +39,13 @@ pub enum StoreError {
         /// What it says.
         cause: rocksdb::Error,
     },
+    /// Another process has the database open.
+    #[error("database {0}: in use: another process has it open, and two must not run one log")]
+    InUse(PathBuf),
     /// There is no log here.
-    #[error("there is no log in {0}; make one with glarus-log init")]
+    #[error(
+        "{0}: no database here; a log whose newest database is lost is over, another begins with glarus-log init, under another origin"
+    )]
     NotInitialised(PathBuf),
     /// There is one already.
     #[error("there is a log in {0} already")]
@@ -54,7 +59,7 @@ pub enum StoreError {
         need: String,
     },
     /// A row that must be there is not, or does not read back as what was written.
-    #[error("the row {0} is missing or damaged; the log stops before it signs anything")]
+    #[error("a row is missing, damaged or of another key: {0}; the log stops before it signs anything")]
     Damaged(String),
 }
 
@@ -85,12 +90,15 @@ pub struct Batch {
     pub map: Vec<(map::TilePath, map::Tile)>,
 }
 
+/// By namespace its row and what was read from it.
+type ReadAuthorities = BTreeMap<Vec<u8>, (Vec<u8>, Arc<Authority>)>;
+
 struct Database {
     db: DB,
     path: PathBuf,
     /// By namespace its row and what was read from it, which costs as much as two signatures. Whoever finds another row
     /// reads that.
-    authorities: Mutex<BTreeMap<Vec<u8>, (Vec<u8>, Arc<Authority>)>>,
+    authorities: Mutex<ReadAuthorities>,
 }
 
 /// Authorities that are kept in memory; past this many, none is kept and all are read again.
@@ -152,13 +160,14 @@ impl Store {
         options.create_if_missing(create);
         options.create_missing_column_families(create);
         options.set_paranoid_checks(true);
+        // Within the descriptors that the HTTP server leaves: see the shell's RESERVED_DESCRIPTORS.
+        options.set_max_open_files(256);
         // A log file torn at its end is what a crash leaves; damage anywhere else, or a file that is gone, is rows lost.
         options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
         options.set_track_and_verify_wals_in_manifest(true);
         options.set_max_total_wal_size(256 << 20);
         let families = FAMILIES.map(|name| (name, family_options(name)));
-        let db = DB::open_cf_with_opts(&options, path, families)
-            .map_err(|cause| StoreError::RocksDb { path: path.into(), cause })?;
+        let db = DB::open_cf_with_opts(&options, path, families).map_err(|cause| open_error(path, cause))?;
         Ok(Self(Arc::new(Database { db, path: path.into(), authorities: Mutex::default() })))
     }
 
@@ -434,6 +443,14 @@ pub(crate) fn nodes_of(
     Ok(hashes)
 }
 
+/// RocksDB has no kind of error for a lock that another holds; its text tells.
+fn open_error(path: &Path, cause: rocksdb::Error) -> StoreError {
+    match cause.as_ref().contains("While lock file") || cause.as_ref().contains("lock hold by current process") {
+        true => StoreError::InUse(path.into()),
+        false => StoreError::RocksDb { path: path.into(), cause },
+    }
+}
+
 fn parse_tile(tile: Tile, value: Option<Vec<u8>>) -> Result<Vec<Hash>, StoreError> {
     value.and_then(|bytes| tile::parse_hashes(&bytes)).ok_or_else(|| StoreError::Damaged(format!("tile {tile:?}")))
 }
@@ -474,4 +491,25 @@ fn family_options(name: &str) -> Options {
         rocksdb::DBCompressionType::Zstd
     });
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_opened_says_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let text = || Store::open(&path, "a").err().unwrap().to_string();
+        assert!(text().contains("db: no database here; a log whose newest database is lost is over"), "{}", text());
+        let first = Store::create(&path, "a").unwrap();
+        assert!(
+            text().ends_with("db: in use: another process has it open, and two must not run one log"),
+            "{}",
+            text()
+        );
+        drop(first);
+        assert!(Store::open(&path, "a").is_ok());
+    }
 }

@@ -92,7 +92,7 @@ impl Witness {
                 }
                 Err(error) => {
                     self.count("failed");
-                    tracing::warn!(witness = %self.url, %error, retry_ms = pause.as_millis(), "no cosignature");
+                    tracing::warn!(witness = %self.url, %error, retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), "no cosignature");
                     // The only timer here: a witness that fails is not asked again at once.
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSES.1);

@@ -28,6 +28,7 @@ pub mod tile;
 
 pub mod checkpoint;
 pub mod cosignature;
+pub mod mirror;
 pub mod note;
 pub mod policy;
 pub mod tlog_proof;

@@ -372,7 +372,9 @@ impl NoteSignature {
         let (name, material) = line.strip_prefix(DASH).and_then(|rest| rest.split_once(' ')).ok_or_else(refused)?;
         let material = encoding::from_base64(material).ok_or_else(refused)?;
         let (id, bytes) = material.split_first_chunk().ok_or_else(refused)?;
-        if !is_key_name(name) || bytes.is_empty() {
+        // SPEC: "Key names MUST be non-empty and MUST NOT contain any Unicode spaces or plus (U+002B) characters." Our own keys
+        // have no control characters either, but a line by an unknown key that has one MUST be ignored, not refused.
+        if name.is_empty() || name.chars().any(|c| c.is_whitespace() || c == '+') || bytes.is_empty() {
             return Err(refused());
         }
         Ok(Self { name: name.into(), id: u32::from_be_bytes(*id), bytes: bytes.to_vec() })
@@ -538,6 +540,11 @@ mod tests {
         assert_eq!(Note::parse(b"\xff"), Err(NoteError::Characters(0)));
         assert_eq!(Note::parse(b"a\n"), Err(NoteError::Form));
         assert!(line("— n AAAAAAE=").is_ok());
+        // A stranger's line is to be ignored, whatever a name may have that ours have not; and there is room for many.
+        assert!(line("— n\u{7f}\u{9b}\u{202e} AAAAAAE=").is_ok());
+        assert!("n\u{7f}+00000000+AQ==".parse::<Vkey>().is_err() && !is_key_name("n\u{7f}"));
+        let most = format!("a\n\n{}", "— n AAAAAAE=\n".repeat(MAX_SIGNATURES));
+        assert_eq!(Note::parse(most.as_bytes()).unwrap().signatures.len(), MAX_SIGNATURES);
         for bad in [
             "",
             "n AAAAAAE=",

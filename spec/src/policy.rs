@@ -233,10 +233,10 @@ pub enum PolicyErrorKind {
     #[error("the last line does not end in LF")]
     NoFinalLf,
     /// A control character other than tab and LF.
-    #[error("octet 0x{0:02x} is a control character")]
+    #[error("octet 0x{octet:02x} is a control character{hint}", octet = .0, hint = if *.0 == b'\r' { ": lines end in LF alone, not in CR LF" } else { "" })]
     Octet(u8),
     /// The first item is none of the four.
-    #[error("{0} is not one of log, witness, group, quorum")]
+    #[error("{0:?} is not one of log, witness, group, quorum")]
     Keyword(Name),
     /// Fewer or more items than this line has.
     #[error("the line has {have} items, its form is: {form}")]

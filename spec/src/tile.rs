@@ -18,11 +18,36 @@
 //! assert_eq!(Path::Hashes(tile, 256).to_string(), "tile/0/x001/x234/067");
 //! assert_eq!("tile/0/x001/x234/067".parse(), Ok(Path::Hashes(tile, 256)));
 //! ```
+//!
+//! # Reading tiles of others
+//!
+//! A tile from outside says nothing until its hashes are proved to lead to a head that is believed.
+//! [`needed`] names the tiles to fetch for a proof, [`authenticate`] proves them and returns [`Authenticated`], the only thing
+//! from which their hashes can be read. [`changed`] names the tiles that are new or wider in a larger tree.
+//!
+//! ```
+//! use spec::{merkle::{Frontier, leaf_hash}, proof, tile::{self, Tile}};
+//!
+//! let leaves = [b"a", b"b", b"c"].map(|entry| leaf_hash(entry));
+//! let mut tree = Frontier::default();
+//! leaves.iter().for_each(|leaf| tree.push(*leaf, |_, _| ()));
+//!
+//! let plan = proof::inclusion(1, 3).unwrap();
+//! let bottom = Tile { level: 0, index: 0 };
+//! assert_eq!(tile::needed(&plan, 3), [(bottom, 3)].into());
+//! let tiles = tile::authenticate([(bottom, leaves.to_vec())].into(), &tree.head()).unwrap();
+//! let path = tiles.prove(&plan).unwrap();
+//! proof::verify_inclusion(&leaves[1], 1, &tree.head(), &path).unwrap();
+//! ```
 
 use crate::encoding;
 use crate::merkle::{Hash, Node, node_hash};
 use alloc::{format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
+
+mod authenticated;
+
+pub use authenticated::{Authenticated, TileError, authenticate, changed, needed, partial};
 
 /// Hashes in a full tile, entries in a full entry bundle.
 pub const WIDTH: u64 = 256;
@@ -55,6 +80,8 @@ impl Tile {
 
     /// Computes the hash of `node` from this tile's hashes; `None` if they do not reach or the node is not in this tile.
     ///
+    /// For tiles of one's own: what came from outside is read from [`Authenticated`].
+    ///
     /// Cost: up to 127 node hashes for the highest level inside the tile, none for the lowest.
     pub fn node(&self, hashes: &[Hash], node: Node) -> Option<Hash> {
         if Self::of(node) != *self {
@@ -63,12 +90,17 @@ impl Tile {
         let (_, inner) = levels(node);
         let first = usize::try_from(node.index.checked_shl(u32::from(inner))? % WIDTH).ok()?;
         let count = 1_usize.checked_shl(u32::from(inner))?;
-        let mut row = hashes.get(first..first.checked_add(count)?)?.to_vec();
-        while row.len() > 1 {
-            row = row.chunks_exact(2).filter_map(|pair| Some(node_hash(pair.first()?, pair.last()?))).collect();
-        }
-        row.pop()
+        over(hashes.get(first..first.checked_add(count)?)?)
     }
+}
+
+/// The hash over a row of neighbours, as many as a power of two; `None` over nothing.
+fn over(hashes: &[Hash]) -> Option<Hash> {
+    let mut row = hashes.to_vec();
+    while row.len() > 1 {
+        row = row.chunks_exact(2).filter_map(|pair| Some(node_hash(pair.first()?, pair.last()?))).collect();
+    }
+    row.pop()
 }
 
 /// The tile level of a node, and its height inside the tile.

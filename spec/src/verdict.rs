@@ -101,11 +101,12 @@
 //! |---|---|---|
 //! | the largest head, and its note | the origin | steps 1 to 8 passed |
 //! | the quorum's newest time | the origin | steps 1 to 8 passed |
-//! | the newest status | the product | step 9 passed too |
+//! | the newest status, of it what was asked | the product | step 9 passed too |
 //! | channel, sequence and index | what is installed | the caller, when an installation is committed |
 //!
 //! The first three whatever the verdict then is: who was refused for a withdrawal must not accept an older status five minutes
 //! later. The status waits for step 9, so that its every part is proved: nobody can plant a damaged one in a client's memory.
+//! Keys and records that it proves beside those asked are left out, so nobody can fill that memory either.
 //!
 //! # Cost
 //!
@@ -465,7 +466,7 @@ impl Case<'_> {
         };
         let governing = records::chain(&authorities, in_force.status, &in_force.opened.head, &namespace, trust)?;
         if in_force.replaced.is_none() {
-            learned.status = Some(bundle.status.clone());
+            learned.status = Some(needed(&bundle.status, &keys, governing.index));
         }
         // Steps 10 and 11.
         let known = released.known(in_force.status)?;
@@ -700,6 +701,18 @@ impl Case<'_> {
             warnings: rest.warnings,
         }
     }
+}
+
+/// What of a status was asked: these keys, and the record of the authority in force.
+///
+/// Whoever hands a bundle over chooses what else its status proves, up to the limits of a bundle. Remembered, that would let
+/// strangers fill a client's memory.
+fn needed(status: &Status, keys: &[String], authority: u64) -> Status {
+    let Status { checkpoint, state, records, map } = status;
+    let records = records.iter().filter(|record| record.index == authority).cloned().collect();
+    // Both are sorted.
+    let map = map.iter().filter(|proved| keys.binary_search(&proved.key).is_ok()).cloned().collect();
+    Status { checkpoint: checkpoint.clone(), state: state.clone(), records, map }
 }
 
 /// How old the status is.

@@ -1,6 +1,8 @@
 //! The witness protocol: what a log sends with a new checkpoint, what a witness answers, and who decides which.
 //!
-//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-witness.md>, the call `add-checkpoint`.
+//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-witness.md>, the calls `add-checkpoint` and `sign-subtree`.
+//!
+//! # add-checkpoint
 //!
 //! ```text
 //! old 20852014
@@ -52,6 +54,39 @@
 //! assert_eq!(witness::judge(None, &request, &keys).unwrap().checkpoint.head, head);
 //! assert_eq!(witness::judge(Some(&head), &request, &keys).unwrap_err().status(), 409);
 //! ```
+//!
+//! # sign-subtree
+//!
+//! Whoever holds a checkpoint that the witness cosigned may ask it to cosign a [`subtree`](crate::proof::subtree) of it.
+//! [`SignSubtree`] is the body, [`judge_subtree`] decides; the first condition that applies gives the status:
+//!
+//! | condition | status |
+//! |---|---|
+//! | body, note or checkpoint malformed, more than 63 proof lines, no valid subtree, an end beyond the checkpoint's size | 400 |
+//! | the subtree consistency proof fails | 422 |
+//! | origin unknown | 404 |
+//! | a line by an own key that fails; no line by an own key | 403 |
+//! | otherwise | 200, a cosignature line a key, with time 0 |
+//!
+//! Only ML-DSA-44 cosignatures can sign a subtree. A body beyond [`MAX_SUBTREE_BODY_BYTES`] is 413.
+//!
+//! ```
+//! use spec::{checkpoint::Checkpoint, cosignature, merkle::{TreeHead, leaf_hash, node_hash}, proof::subtree::Subtree};
+//! use spec::{note::{KeyKind, Note, Skey}, witness::{self, SignSubtree}};
+//!
+//! let (first, second) = (leaf_hash(b"first"), leaf_hash(b"second"));
+//! let head = TreeHead { size: 2, root: node_hash(&first, &second) };
+//! let text = Checkpoint::new("example.com/log", head).to_text();
+//! let own = Skey::from_seed("witness.example/w1", KeyKind::CosignatureEd25519, [1; 32]).unwrap();
+//! let note = Note { signatures: vec![cosignature::sign(&text, 1_795_430_000, &own)], text };
+//! let subtree = Subtree::new(1, 2).unwrap();
+//! let body = SignSubtree { subtree, hash: second, proof: vec![first], note }.encode();
+//!
+//! let request = SignSubtree::parse(&body).unwrap();
+//! let keys = [own.vkey().clone()];
+//! assert_eq!(witness::judge_subtree(&request, true, &keys).unwrap().subtree, subtree);
+//! assert_eq!(witness::judge_subtree(&request, false, &keys).unwrap_err().status(), 404);
+//! ```
 
 use crate::checkpoint::{self, Checkpoint, CheckpointError, OpenError};
 use crate::encoding;
@@ -60,6 +95,12 @@ use crate::note::{MAX_NOTE_BYTES, MAX_SIGNATURES, Note, NoteError, NoteSignature
 use crate::proof::{self, ConsistencyError, MAX_PROOF_HASHES};
 use alloc::{format, string::String, vec::Vec};
 use core::fmt::Write as _;
+
+mod subtree;
+
+pub use subtree::{
+    AcceptedSubtree, MAX_SUBTREE_BODY_BYTES, MalformedSubtree, SignSubtree, SubtreeRefusal, judge_subtree,
+};
 
 /// The most bytes that come before the note: the old size line, the proof lines and the empty line.
 const MAX_HEAD_BYTES: usize = 25 + 45 * MAX_PROOF_HASHES + 1;

@@ -95,16 +95,6 @@ impl Server {
         self.signal(Signal::TERM)?;
         Ok(self.child.wait()?)
     }
-
-    /// Kills it (SIGKILL), as a crash would.
-    ///
-    /// # Errors
-    /// If it cannot be signalled.
-    pub fn kill(mut self) -> anyhow::Result<()> {
-        self.signal(Signal::KILL)?;
-        self.child.wait()?;
-        Ok(())
-    }
 }
 
 impl Drop for Server {

@@ -68,10 +68,10 @@ pub enum LogProblem {
     },
     /// The start is not a note.
     #[error("the start head is not a note: {0}")]
-    Note(#[from] NoteError),
+    Note(NoteError),
     /// The start is not a checkpoint by the log.
     #[error("the start head is not a checkpoint of this log: {0}")]
-    Start(#[from] Refusal),
+    Start(Refusal),
 }
 
 /// Why a log's file is not read.
@@ -130,8 +130,12 @@ impl Log {
         }
         // A start head is judged as a log's first checkpoint is.
         let accept = |text: &str| {
-            let request = AddCheckpoint { old_size: 0, proof: Vec::new(), note: Note::parse(text.as_bytes())? };
-            Ok::<_, LogProblem>(witness::judge(None, &request, &vkeys)?)
+            let request = AddCheckpoint {
+                old_size: 0,
+                proof: Vec::new(),
+                note: Note::parse(text.as_bytes()).map_err(LogProblem::Note)?,
+            };
+            witness::judge(None, &request, &vkeys).map_err(LogProblem::Start)
         };
         let accepted = start.map(accept).transpose()?;
         let start_head = accepted.as_ref().map(|accepted| accepted.checkpoint.head);

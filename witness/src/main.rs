@@ -41,7 +41,7 @@ enum Command {
         #[arg(long)]
         name: String,
         /// The address and port to listen on.
-        #[arg(long, value_name = "ADDR", default_value = config::LISTEN)]
+        #[arg(long, value_name = "ADDR", default_value = config::LISTEN, value_parser = http::listen_address)]
         listen: String,
         /// Prints one JSON object instead of text.
         #[arg(long)]
@@ -78,7 +78,7 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
         /// The address and port to listen on, instead of the configured one; port 0 takes a free one.
-        #[arg(long, value_name = "ADDR")]
+        #[arg(long, value_name = "ADDR", value_parser = http::listen_address)]
         listen: Option<String>,
     },
     /// Prints a shell's completions.

@@ -236,6 +236,8 @@ fn options() -> Options {
     options.set_max_background_jobs(2);
     options.set_keep_log_file_num(4);
     options.set_paranoid_checks(true);
+    // Within the descriptors that the HTTP server leaves: see the shell's RESERVED_DESCRIPTORS.
+    options.set_max_open_files(64);
     // A log file torn at its end is what a crash leaves; damage anywhere else, or a file that is gone, is rows forgotten.
     options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     options.set_track_and_verify_wals_in_manifest(true);

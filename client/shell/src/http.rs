@@ -6,7 +6,7 @@ mod client;
 mod server;
 
 pub use client::{Client, ClientError, Reply};
-pub use server::{Limits, announce, serve};
+pub use server::{Limits, announce, listen_address, serve};
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};

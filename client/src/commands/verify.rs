@@ -14,15 +14,15 @@ pub(crate) fn verify(args: VerifyArgs) -> anyhow::Result<Outcome> {
     let JudgeArgs { artifact, trust, product, .. } = &args.judge;
     let trust = TrustFile::load(trust)?;
     let product = trust.product(product.as_deref())?;
-    let (bundle, sha256) = (read_bundle(&args.judge)?, files::sha256(artifact)?);
+    let (bundle, ask) = (read_bundle(&args.judge)?, product.ask(files::sha256(artifact)?));
     let judged = match &args.at {
         Some(at) => {
             let at = time::parse(at).with_context(|| {
                 format!("--at {at:?} is not a time: Unix seconds, 2026-11-21 or 2026-11-21T09:12:00Z")
             })?;
-            install::judge_at(product, sha256, &bundle, at)
+            install::judge_at(product, &ask, &bundle, at)
         }
-        None => install::judge(product, &mut MemoryFile::open(&trust.memory)?, sha256, &bundle, now())?,
+        None => install::judge(product, &mut MemoryFile::open(&trust.memory)?, &ask, &bundle, now())?,
     };
     Ok(tell(&args.judge, product, &judged, None))
 }
@@ -35,7 +35,7 @@ pub(crate) fn install(args: InstallArgs) -> anyhow::Result<Outcome> {
     // Held to the end: no other installation comes between the verdict and what is remembered of it.
     let mut memory = MemoryFile::open(&trust.memory)?;
     let staged = Staged::new(artifact, &args.to)?;
-    let judged = install::judge(product, &mut memory, staged.sha256, &bundle, now())?;
+    let judged = install::judge(product, &mut memory, &staged.ask(product), &bundle, now())?;
     let Ok(installable) = &judged.verdict else {
         return Ok(tell(&args.judge, product, &judged, None));
     };
@@ -47,8 +47,16 @@ pub(crate) fn install(args: InstallArgs) -> anyhow::Result<Outcome> {
 
 fn read_bundle(args: &JudgeArgs) -> anyhow::Result<Vec<u8>> {
     let path = args.bundle.clone().unwrap_or_else(|| release::bundle_path(&args.artifact));
-    let read = || files::read(&path, MAX_BUNDLE_BYTES);
-    read().with_context(|| format!("no bundle to judge by; glarus bundle {} fetches it", args.artifact.display()))
+    // A missing file is not to be taken for a missing bundle.
+    files::must_be_regular(&args.artifact)?;
+    // The error of the read itself is the cause that is told.
+    let missing = matches!(path.try_exists(), Ok(false));
+    let bundle = files::read(&path, MAX_BUNDLE_BYTES);
+    if missing {
+        let artifact = args.artifact.display();
+        return bundle.with_context(|| format!("no bundle to judge by; glarus bundle {artifact} fetches it"));
+    }
+    Ok(bundle?)
 }
 
 fn now() -> u64 {

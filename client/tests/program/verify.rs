@@ -156,6 +156,23 @@ fn an_installation_is_remembered() {
     assert_eq!(stage.read("memory.json"), memory, "--at remembers nothing");
 }
 
+/// Whoever hands the files of an update over does not put one in another's place.
+#[test]
+fn a_file_keeps_its_name() {
+    let client = Client::new();
+    let stage = &client.stage;
+    client.today();
+    stage.write("uninstall.pkg", "artifact");
+    stage.write("uninstall.pkg.glarus", stage.read("shield.pkg.glarus"));
+    let said = stage.run("install uninstall.pkg --to to --trust trust.toml");
+    assert_eq!((said.code, stage.names("to")), (1, vec![]));
+    assert!(said.out.starts_with("REFUSED wrong-name: "), "{}", said.out);
+    let said = stage.run("verify uninstall.pkg --trust trust.toml");
+    assert!(said.out.contains("\n  named      shield.pkg in the update\n"), "{}", said.out);
+    assert_eq!(said.code, 0);
+    assert!(!stage.run(VERIFY).out.contains("  named "));
+}
+
 #[test]
 fn what_is_refused_touches_nothing_and_is_remembered() {
     let client = Client::new();

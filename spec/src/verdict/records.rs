@@ -285,20 +285,21 @@ impl Released<'_> {
 }
 
 /// Which items have a digest: the index of each in the log, and where it stands in its list.
-struct Places<K>(BTreeMap<K, Vec<(u64, usize)>>);
+pub(super) struct Places<K>(BTreeMap<K, Vec<(u64, usize)>>);
 
 impl<K: Ord> Places<K> {
     /// Where those stand that are below an index.
-    fn lower(&self, digest: &K, below: u64) -> Vec<usize> {
+    pub(super) fn lower(&self, digest: &K, below: u64) -> Vec<usize> {
         let all = self.0.get(digest).into_iter().flatten();
         all.filter(|(index, _)| *index < below).map(|(_, at)| *at).collect()
     }
 }
 
-fn places<T, K: Ord>(items: &[Item<'_, T>], digests: impl Fn(&[Subject]) -> Vec<K>) -> Places<K> {
+pub(super) fn places<T, K: Ord>(items: &[Item<'_, T>], digests: impl Fn(&[Subject]) -> Vec<K>) -> Places<K> {
     let mut found: BTreeMap<K, Vec<(u64, usize)>> = BTreeMap::new();
     for (at, item) in items.iter().enumerate() {
-        for digest in digests(&item.subjects) {
+        // Subjects have names of their own, not digests: an item stands once under each.
+        for digest in digests(&item.subjects).into_iter().collect::<BTreeSet<_>>() {
             found.entry(digest).or_default().push((item.proved.index, at));
         }
     }

@@ -2,7 +2,7 @@ use super::*;
 use crate::authority::RoleName;
 use crate::merkle::Hash;
 use crate::note::{KeyKind, Skey};
-use crate::record::{Dependency, Kind, Predicate, Record, Statement};
+use crate::record::{Dependency, Kind, Predicate, Record, Statement, Subject};
 use crate::{checkpoint, checkpoint::Checkpoint};
 use alloc::{boxed::Box, format, string::ToString, vec};
 use world::{ACME, Cosigners, ORIGIN, T, THREE, World};
@@ -561,6 +561,22 @@ fn no_circles() {
     assert_eq!(fixture.refused(), "no-source");
 }
 
+/// Subjects of one digest under many names are one place: the work of following is not their product with the dependencies.
+#[test]
+fn one_place_under_many_names() {
+    let fixture = lawless(None, |it| {
+        let mut source = plain_source();
+        let named = |at| Subject { name: format!("shield-{at}.tar"), ..source.subjects[0].clone() };
+        source.subjects.extend((0..100).map(named).collect::<Vec<_>>());
+        logged(it, source, world::build(FILE, &vec![world::needs("shield.tar"); 256]), plain_update)
+    });
+    let known = fixture.judge().verdict.unwrap();
+    assert_eq!((known.sources.len(), known.further_inputs), (1, 0));
+    let released = records::released(&fixture.bundle.records).unwrap();
+    let sha256s = |subjects: &[Subject]| subjects.iter().map(|subject| subject.sha256).collect();
+    assert_eq!(records::places(&released.sources, sha256s).lower(&world::file("shield.tar").sha256, u64::MAX), [0]);
+}
+
 #[test]
 fn git_commits() {
     let commit = "c".repeat(40);
@@ -798,6 +814,22 @@ fn nobody_plants_a_damaged_status() {
     fixture.memory.time = T + 1;
     let learned = fixture.judge().learned.unwrap();
     assert_eq!((learned.head, learned.time), (larger, T + 1));
+}
+
+/// What a status proves beside what was asked is whoever's who made the bundle: it is not remembered.
+#[test]
+fn nobody_fills_the_memory() {
+    let authority = world::authority(PARTY, &[(RoleName::Authority, 1, &[30])]);
+    let mut fixture = Fixture::with(|world| {
+        world.admit(authority.into_statement(), &[10]);
+    });
+    let asked = fixture.bundle.status.clone();
+    let mut keys = fixture.world.keys(&fixture.indices, &fixture.ask.product, &fixture.ask.channel);
+    keys.extend([format!("authority {PARTY}"), "z".repeat(1 << 20)]);
+    fixture.bundle.status = fixture.world.status(fixture.sizes.1, THREE, &[2, 12], &keys);
+    let judgement = fixture.judge();
+    assert!(judgement.verdict.is_ok());
+    assert_eq!(judgement.learned.unwrap().status, Some(asked));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -59,6 +60,18 @@ impl Default for Limits {
     }
 }
 
+/// Reads an address and port to listen on, for a flag: a host's name is not looked up, a port that is none is refused.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn listen_address(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+    match port.is_some_and(|port| port.parse::<u16>().is_ok()) {
+        true => Ok(text.into()),
+        false => Err("not an address and port such as 127.0.0.1:7370".into()),
+    }
+}
+
 /// Prints `listening on <address>` as a line on standard output, for whoever started this program with port 0.
 ///
 /// # Errors
@@ -71,12 +84,26 @@ pub fn announce(listener: &TcpListener) -> io::Result<SocketAddr> {
     Ok(address)
 }
 
+/// File descriptors that connections never get: a database and requests of our own need theirs, whoever comes.
+const RESERVED_DESCRIPTORS: u64 = 512;
+
+/// Raises the limit of open files as far as it goes, and tells how many of them connections may take: all but
+/// [`RESERVED_DESCRIPTORS`], and at most half.
+fn descriptors_for_connections() -> u32 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    let now = if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
+    // No limit at all is no limit.
+    let Some(now) = now else { return u32::MAX };
+    u32::try_from(now.saturating_sub(RESERVED_DESCRIPTORS).max(now / 2)).unwrap_or(u32::MAX)
+}
+
 /// Serves until told to stop, then finishes the requests in flight, for at most [`Limits::grace_ms`], and returns.
 ///
 /// Cost: two atomic writes a request beyond hyper and axum; no timer is set for a request whose body comes with its head.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut shutdown: Shutdown) {
     let limits = Arc::new(limits);
-    let cap = u32::try_from(limits.connections).unwrap_or(u32::MAX).max(1);
+    let cap = u32::try_from(limits.connections).unwrap_or(u32::MAX).min(descriptors_for_connections()).max(1);
     let places = Arc::new(Semaphore::new(usize::try_from(cap).unwrap_or(usize::MAX)));
     loop {
         let next = async {
@@ -96,9 +123,9 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut sh
                 });
             }
             Err(error) => {
-                // Out of file descriptors, most likely: give others time to close theirs.
+                // Out of file descriptors, most likely: give others time to close theirs, and say so once a second at most.
                 tracing::warn!("cannot accept a connection: {error}");
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     }
@@ -176,6 +203,9 @@ async fn with_body(
         TOO_SLOW => {
             let detail = format!("the request body did not arrive within {} ms", limits.body_ms);
             closing(problem(408, "body-too-slow", detail))
+        }
+        BROKEN => {
+            closing(problem(400, "body-broken", "the request body is not framed as HTTP has it, or was cut off".into()))
         }
         _ => response,
     })
@@ -273,6 +303,7 @@ impl HttpBody for Answer {
 const OPEN: u8 = 0;
 const TOO_LONG: u8 = 1;
 const TOO_SLOW: u8 = 2;
+const BROKEN: u8 = 3;
 
 /// A request's body, bounded in length and time.
 struct Bounded {
@@ -298,7 +329,11 @@ impl HttpBody for Bounded {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            let Some(frame) = frame.transpose().map_err(axum::Error::new)? else { return Poll::Ready(None) };
+            let Some(frame) = frame else { return Poll::Ready(None) };
+            let frame = frame.map_err(|error| {
+                self.end.store(BROKEN, Ordering::Relaxed);
+                axum::Error::new(error)
+            })?;
             let len = frame.data_ref().map_or(0, Bytes::len);
             return match u64::try_from(len).ok().and_then(|len| self.left.checked_sub(len)) {
                 Some(left) => {
@@ -395,6 +430,25 @@ mod tests {
         assert!(raw(running.address, chunked).await.starts_with("HTTP/1.1 413 "));
         running.trigger.fire();
         running.server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_not_framed_as_it_should_is_refused_in_our_words() {
+        let running = start(Limits::default()).await;
+        let broken = b"POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nnot a length\r\n";
+        let answer = raw(running.address, broken).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains("urn:glarus:refusal:body-broken"), "{answer}");
+    }
+
+    #[test]
+    fn what_can_be_listened_on() {
+        for good in ["127.0.0.1:7370", "[::1]:0", "localhost:80"] {
+            assert_eq!(listen_address(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "foo", ":80", "127.0.0.1:", "127.0.0.1:7370x", "127.0.0.1:65536"] {
+            assert!(listen_address(bad).is_err(), "{bad}");
+        }
     }
 
     #[tokio::test]
