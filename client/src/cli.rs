@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use spec::authority::Algorithm;
 use std::path::PathBuf;
 
 /// Makes and submits records to a Glarus log; verifies and installs updates, offline.
@@ -62,24 +63,58 @@ pub(crate) struct Output {
 pub(crate) enum KeyCommand {
     /// Make a key pair: FILE, secret, and FILE.pub, public
     #[command(
-        after_help = "Ed25519, as PKCS#8 version 1 and SubjectPublicKeyInfo in PEM, which openssl reads too. Nothing \
-                            is overwritten.\n\nExample:\n  glarus key new keys/update\n  openssl pkey -in keys/update \
-                            -noout -text"
+        after_help = "PKCS#8 version 1 and SubjectPublicKeyInfo in PEM, which openssl reads too (ML-DSA-44 from openssl \
+                            3.5 on). ed25519 is small, fast and everywhere; ecdsa-p256 is what HSMs, KMSs and cosign have; \
+                            ml-dsa-44 stands against quantum computers, with signatures of 2.4 kB. Nothing is \
+                            overwritten.\n\nExamples:\n  glarus key new keys/update\n  glarus key new keys/update-2 \
+                            --algorithm ml-dsa-44\n  openssl pkey -in keys/update -noout -text"
     )]
     New {
         /// Where the secret key goes, mode 0600
         file: PathBuf,
+        /// What it signs with
+        #[arg(long, value_name = "ALGORITHM", value_enum, default_value_t = KeyAlgorithm::Ed25519)]
+        algorithm: KeyAlgorithm,
         #[command(flatten)]
         output: Output,
     },
     /// Show a key's keyid, by which records name it
-    #[command(after_help = "Example:\n  glarus key show keys/update.pub")]
+    #[command(
+        after_help = "A key in a token is named by its PKCS #11 URI (RFC 7512), wherever a command takes --key. The PIN \
+                            comes from pin-source or from the environment variable GLARUS_PIN, never from an \
+                            argument.\n\nExamples:\n  glarus key show keys/update.pub\n  glarus key show \
+                            'pkcs11:token=acme;object=release?module-path=/usr/lib/softhsm/libsofthsm2.so' --out \
+                            keys/release.pub"
+    )]
     Show {
         /// A public key, or a secret one, of which only the public half is shown
-        file: PathBuf,
+        #[arg(value_name = "FILE|pkcs11:…")]
+        key: String,
+        /// Write the public half there, as FILE.pub for others to name; nothing is overwritten
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
         #[command(flatten)]
         output: Output,
     },
+}
+
+/// What record keys sign with.
+#[derive(clap::ValueEnum, Debug, Clone, Copy)]
+pub(crate) enum KeyAlgorithm {
+    Ed25519,
+    EcdsaP256,
+    #[value(name = "ml-dsa-44")]
+    MlDsa44,
+}
+
+impl From<KeyAlgorithm> for Algorithm {
+    fn from(algorithm: KeyAlgorithm) -> Self {
+        match algorithm {
+            KeyAlgorithm::Ed25519 => Self::Ed25519,
+            KeyAlgorithm::EcdsaP256 => Self::EcdsaP256Sha256,
+            KeyAlgorithm::MlDsa44 => Self::MlDsa44,
+        }
+    }
 }
 
 #[derive(Subcommand, Debug)]
@@ -103,9 +138,9 @@ pub(crate) enum AuthorityCommand {
     Sign {
         /// The proposal
         file: PathBuf,
-        /// The secret key
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        /// The secret key: a file, or one in a token
+        #[arg(long, value_name = "FILE|pkcs11:…")]
+        key: String,
         /// The log's genesis record, which says whose signatures are needed
         #[arg(long, value_name = "FILE")]
         genesis: Option<PathBuf>,
@@ -173,9 +208,9 @@ pub(crate) struct LogArgs {
 /// Who signs, and where the record goes.
 #[derive(Args, Debug)]
 pub(crate) struct ReleaseArgs {
-    /// A secret key to sign with; several where the role's threshold asks for them
-    #[arg(long = "key", value_name = "FILE")]
-    pub(crate) keys: Vec<PathBuf>,
+    /// A secret key to sign with, a file or one in a token; several where the role's threshold asks for them
+    #[arg(long = "key", value_name = "FILE|pkcs11:…")]
+    pub(crate) keys: Vec<String>,
     /// Sign and write the record, send nothing: for a further signature elsewhere, or a log that is away
     #[arg(long)]
     pub(crate) no_submit: bool,

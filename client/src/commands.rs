@@ -10,8 +10,10 @@ mod verify;
 use crate::cli::{Cli, Command, LogArgs, Output};
 use anyhow::{Context as _, anyhow};
 use clap::CommandFactory as _;
+use glarus::keys::{self, SecretKey};
 use glarus::net::Log;
 use glarus::table::Table;
+use pkcs8::der::zeroize::Zeroizing;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -64,6 +66,12 @@ fn say(output: Output, table: &Table) {
 fn given(flag: Option<String>, name: &str, variable: &str) -> anyhow::Result<String> {
     let from_environment = || std::env::var(variable).ok().filter(|value| !value.is_empty());
     flag.or_else(from_environment).ok_or_else(|| anyhow!("{name} is missing: name it, or set {variable}"))
+}
+
+/// The key that an argument names: a file, or one in a token, whose PIN never is an argument.
+fn open_key(argument: &str) -> anyhow::Result<SecretKey> {
+    let pin = std::env::var("GLARUS_PIN").ok().map(Zeroizing::new);
+    Ok(keys::open(argument, pin.as_ref().map(|pin| pin.as_str()))?)
 }
 
 impl LogArgs {

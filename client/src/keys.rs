@@ -1,30 +1,45 @@
-//! Record keys: what signs records, in files that OpenSSL reads too.
+//! Record keys: what signs records, in files that OpenSSL reads too, or in a token that never lets them out.
 //!
-//! Spec: [RFC 5208](https://www.rfc-editor.org/rfc/rfc5208) and [RFC 8410](https://www.rfc-editor.org/rfc/rfc8410).
+//! Spec: [RFC 5208](https://www.rfc-editor.org/rfc/rfc5208) and, for what stands in it, [RFC 8410](https://www.rfc-editor.org/rfc/rfc8410)
+//! (Ed25519), [RFC 5915](https://www.rfc-editor.org/rfc/rfc5915) (ECDSA P-256), [RFC 9881](https://www.rfc-editor.org/rfc/rfc9881)
+//! (ML-DSA-44).
 //!
 //! | file | form | mode |
 //! |---|---|---|
 //! | `NAME` | secret: PKCS#8 version 1, PEM, `-----BEGIN PRIVATE KEY-----` | 0600 |
 //! | `NAME.pub` | public: SubjectPublicKeyInfo, PEM, `-----BEGIN PUBLIC KEY-----` | 0644 |
 //!
-//! Version 1, without the public key, is written because OpenSSL 3.0 refuses version 2; both are read.
+//! Version 1, without the public key, is written because OpenSSL 3.0 refuses version 2; both are read. An ML-DSA-44 key is
+//! written as its seed; read are the seed alone, and seed and expanded key, as OpenSSL 3.5 writes them, if they agree.
+//!
+//! A key in a token is named by a PKCS #11 URI, `pkcs11:token=acme;object=release?module-path=…`, where a file could be named.
 //!
 //! ```
 //! use glarus::keys::{self, SecretKey};
+//! use spec::authority::Algorithm;
 //!
-//! let key = SecretKey::from_seed([7; 32]);
+//! let key = SecretKey::from_random(Algorithm::MlDsa44, [7; 32])?;
 //! let again = SecretKey::from_pem(&key.to_pem()?)?;
 //! let public = keys::public_from_pem(&keys::public_to_pem(key.public())?)?;
 //! assert_eq!((again.keyid(), public.keyid()), (key.keyid(), key.keyid()));
 //! # Ok::<(), keys::KeyFormError>(())
 //! ```
 
+#[cfg(feature = "token")]
+pub mod token;
+#[cfg(feature = "token")]
+pub mod uri;
+
 use crate::files::{self, FileError};
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::Signer as _;
+use fips204::ml_dsa_44;
+use fips204::traits::{KeyGen as _, SerDes as _, Signer as _};
+use p256::ecdsa;
+use p256::pkcs8::EncodePrivateKey as _;
 use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::der::zeroize::Zeroizing;
 use pkcs8::der::{Decode as _, Document, SecretDocument};
-use pkcs8::{AlgorithmIdentifierRef, LineEnding, ObjectIdentifier, PrivateKeyInfoRef};
+use pkcs8::{AlgorithmIdentifierRef, LineEnding, ObjectIdentifier, PrivateKeyInfoRef, SubjectPublicKeyInfoRef};
 use spec::authority::{Algorithm, KeyError, PublicKey};
 use spec::record::{self, Digest};
 use std::fmt;
@@ -32,10 +47,26 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17");
+/// What stands before the point in the SubjectPublicKeyInfo of a P-256 key, see [`PublicKey`].
+const P256_PREFIX: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+/// What stands before the key in the SubjectPublicKeyInfo of an ML-DSA-44 key, see [`PublicKey`].
+const ML_DSA_44_PREFIX: [u8; 22] = [
+    0x30, 0x82, 0x05, 0x32, 0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x11, 0x03, 0x82,
+    0x05, 0x21, 0x00,
+];
+/// An OCTET STRING of the 2,560 bytes of an expanded ML-DSA-44 key.
+const ML_DSA_44_EXPANDED: [u8; 4] = [0x04, 0x82, 0x0a, 0x00];
+/// A SEQUENCE of an OCTET STRING of 32 bytes and one of 2,560.
+const ML_DSA_44_BOTH: [u8; 6] = [0x30, 0x82, 0x0a, 0x26, 0x04, 0x20];
 const SECRET_LABEL: &str = "PRIVATE KEY";
 const PUBLIC_LABEL: &str = "PUBLIC KEY";
 const NO_PEM: &str = "no PEM, whose first line is -----BEGIN ... KEY-----";
-/// No key file is longer.
+/// No key file is longer: the longest is an ML-DSA-44 key with its expanded form, 3.6 kB in PEM.
 const MAX_KEY_FILE_BYTES: usize = 8192;
 
 /// Why a text is not a key.
@@ -53,8 +84,17 @@ pub enum KeyFormError {
         need: &'static str,
     },
     /// Another algorithm.
-    #[error("the key's algorithm is {0}; records are signed with Ed25519 (1.3.101.112) so far")]
+    #[error("the key's algorithm is {0}; records are signed with Ed25519, ECDSA P-256 and ML-DSA-44")]
     Algorithm(String),
+    /// An ML-DSA-44 key in a form from which it cannot be written again.
+    #[error("the ML-DSA-44 key comes without its seed; write it as the seed, `seed-only` in openssl's words")]
+    NoSeed,
+    /// Two halves of one key that are of two keys.
+    #[error("the key disagrees with itself: {0}")]
+    Halves(&'static str),
+    /// Random bytes that make no key.
+    #[error("these 32 bytes make no key for {0}; take others")]
+    Random(Algorithm),
     /// A public key that nobody may use.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -82,12 +122,43 @@ pub enum KeyFileError {
         /// Why not.
         cause: KeyFormError,
     },
+    /// A token does not give it.
+    #[cfg(feature = "token")]
+    #[error(transparent)]
+    Token(#[from] token::TokenError),
+}
+
+/// Why a key does not sign.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SignError {
+    /// The operating system gives no randomness, without which nothing is signed with ML-DSA-44.
+    #[error("the operating system gives no randomness, so nothing is signed")]
+    Randomness,
+    /// What it made does not verify: a fault of the machine or of the token.
+    #[error("the signature that {0} made does not verify; nothing is signed with it")]
+    Broken(Digest),
+    /// The token does not sign.
+    #[cfg(feature = "token")]
+    #[error(transparent)]
+    Token(#[from] token::TokenError),
 }
 
 /// A key that signs records; wiped from memory when dropped, and its debug form shows only the keyid.
 pub struct SecretKey {
-    secret: SigningKey,
+    secret: Secret,
     public: PublicKey,
+}
+
+enum Secret {
+    Ed25519(ed25519_dalek::SigningKey),
+    EcdsaP256Sha256(p256::SecretKey),
+    MlDsa44 {
+        seed: Zeroizing<[u8; 32]>,
+        /// On the heap, for it has some 20 kB.
+        expanded: Box<ml_dsa_44::PrivateKey>,
+    },
+    #[cfg(feature = "token")]
+    Token(token::Token),
 }
 
 impl fmt::Debug for SecretKey {
@@ -99,10 +170,44 @@ impl fmt::Debug for SecretKey {
 impl SecretKey {
     /// Makes the Ed25519 key of 32 random bytes.
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        let secret = SigningKey::from_bytes(&seed);
+        let secret = ed25519_dalek::SigningKey::from_bytes(&seed);
         let public = PublicKey::from_ed25519(secret.verifying_key().to_bytes());
         // A public key made from a seed is a multiple of the base point by a clamped scalar, which is never weak.
-        Self { secret, public: public.expect("a seed's public key is of large order") }
+        let public = public.expect("a seed's public key is of large order");
+        Self { secret: Secret::Ed25519(secret), public }
+    }
+
+    /// Makes a key of 32 random bytes: the seed for Ed25519 and ML-DSA-44, the scalar for P-256.
+    ///
+    /// # Errors
+    /// [`KeyFormError::Random`] for one in 2^32 scalars.
+    pub fn from_random(algorithm: Algorithm, bytes: [u8; 32]) -> Result<Self, KeyFormError> {
+        match algorithm {
+            Algorithm::Ed25519 => Ok(Self::from_seed(bytes)),
+            Algorithm::EcdsaP256Sha256 => {
+                let scalar = p256::SecretKey::from_slice(&bytes);
+                Self::from_scalar(scalar.map_err(|_| KeyFormError::Random(algorithm))?)
+            }
+            Algorithm::MlDsa44 => Self::from_ml_dsa_seed(&bytes),
+        }
+    }
+
+    fn from_scalar(secret: p256::SecretKey) -> Result<Self, KeyFormError> {
+        let point = ecdsa::SigningKey::from(&secret).verifying_key().to_sec1_point(false);
+        let public = public_of_point(point.as_bytes())?;
+        Ok(Self { secret: Secret::EcdsaP256Sha256(secret), public })
+    }
+
+    fn from_ml_dsa_seed(seed: &[u8; 32]) -> Result<Self, KeyFormError> {
+        let (public, expanded) = ml_dsa_44::KG::keygen_from_seed(seed);
+        let spki = [ML_DSA_44_PREFIX.as_slice(), &public.into_bytes()].concat();
+        let public = PublicKey::from_spki(Algorithm::MlDsa44, &spki)?;
+        Ok(Self { secret: Secret::MlDsa44 { seed: Zeroizing::new(*seed), expanded: Box::new(expanded) }, public })
+    }
+
+    #[cfg(feature = "token")]
+    fn from_token(token: token::Token, public: PublicKey) -> Self {
+        Self { secret: Secret::Token(token), public }
     }
 
     /// Reads PKCS#8, version 1 or 2.
@@ -113,23 +218,58 @@ impl SecretKey {
         let (label, der) = SecretDocument::from_pem(pem).map_err(|_| form(NO_PEM))?;
         expect_label(label, SECRET_LABEL)?;
         let info: PrivateKeyInfoRef<'_> = der.decode_msg().map_err(form)?;
-        if info.algorithm.oid != ED25519 {
-            return Err(KeyFormError::Algorithm(info.algorithm.oid.to_string()));
+        let inner = info.private_key.as_bytes();
+        match info.algorithm.oid {
+            ED25519 => {
+                let seed = <&OctetStringRef>::from_der(inner).map_err(form)?;
+                let seed = Zeroizing::new(<[u8; 32]>::try_from(seed.as_bytes()).map_err(form)?);
+                Ok(Self::from_seed(*seed))
+            }
+            EC_PUBLIC_KEY => Self::from_scalar(p256::SecretKey::try_from(info).map_err(form)?),
+            ML_DSA_44 => Self::from_ml_dsa(inner),
+            other => Err(KeyFormError::Algorithm(other.to_string())),
         }
-        let seed = <&OctetStringRef>::from_der(info.private_key.as_bytes()).map_err(form)?;
-        let seed = <[u8; 32]>::try_from(seed.as_bytes()).map_err(form)?;
-        Ok(Self::from_seed(*Zeroizing::new(seed)))
+    }
+
+    /// Reads RFC 9881's choice, whose lengths are fixed: the seed, the expanded key, or both.
+    fn from_ml_dsa(choice: &[u8]) -> Result<Self, KeyFormError> {
+        if choice.starts_with(&ML_DSA_44_EXPANDED) {
+            return Err(KeyFormError::NoSeed);
+        }
+        let (seed, expanded) = match (choice.strip_prefix(&[0x80, 0x20]), choice.strip_prefix(&ML_DSA_44_BOTH)) {
+            (Some(seed), _) => (seed, None),
+            (None, Some(both)) => match both.split_at_checked(32) {
+                Some((seed, rest)) => (seed, Some(rest.strip_prefix(&ML_DSA_44_EXPANDED).unwrap_or_default())),
+                None => return Err(form("an ML-DSA-44 key that is cut off")),
+            },
+            (None, None) => return Err(form("an ML-DSA-44 key in none of RFC 9881's forms")),
+        };
+        let key = Self::from_ml_dsa_seed(&Zeroizing::new(<[u8; 32]>::try_from(seed).map_err(form)?))?;
+        match (&key.secret, expanded) {
+            (Secret::MlDsa44 { expanded: own, .. }, Some(given))
+                if Zeroizing::new(own.clone().into_bytes()).as_slice() != given =>
+            {
+                Err(KeyFormError::Halves("its expanded key is not that of its seed"))
+            }
+            _ => Ok(key),
+        }
     }
 
     /// Writes PKCS#8 version 1; a secret.
     ///
     /// # Errors
-    /// [`KeyFormError::Form`], which does not happen.
+    /// [`KeyFormError::Form`] of a key in a token, which never leaves it.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyFormError> {
-        let seed = Zeroizing::new(self.secret.to_bytes());
-        // The key within the key: an OCTET STRING of 32 bytes.
-        let nested = Zeroizing::new([[0x04, 0x20].as_slice(), seed.as_slice()].concat());
-        let algorithm = AlgorithmIdentifierRef { oid: ED25519, parameters: None };
+        // The key within the key: an OCTET STRING of 32 bytes, or one with the context-specific tag 0.
+        let nested = |tag: u8, seed: &[u8; 32]| Zeroizing::new([[tag, 0x20].as_slice(), seed].concat());
+        let (oid, nested) = match &self.secret {
+            Secret::Ed25519(secret) => (ED25519, nested(0x04, &Zeroizing::new(secret.to_bytes()))),
+            Secret::MlDsa44 { seed, .. } => (ML_DSA_44, nested(0x80, seed)),
+            Secret::EcdsaP256Sha256(secret) => return secret.to_pkcs8_pem(LineEnding::LF).map_err(form),
+            #[cfg(feature = "token")]
+            Secret::Token(_) => return Err(form("it is in a token, and stays there")),
+        };
+        let algorithm = AlgorithmIdentifierRef { oid, parameters: None };
         let info = PrivateKeyInfoRef::new(algorithm, OctetStringRef::new(&nested).map_err(form)?);
         SecretDocument::encode_msg(&info).and_then(|der| der.to_pem(SECRET_LABEL, LineEnding::LF)).map_err(form)
     }
@@ -145,9 +285,36 @@ impl SecretKey {
     }
 
     /// Signs the payload of a record: the keyid, and the signature over its [`record::pae`].
-    pub fn sign(&self, payload: &[u8]) -> (Digest, Vec<u8>) {
-        (self.keyid(), self.secret.sign(&record::pae(payload)).to_bytes().to_vec())
+    ///
+    /// # Errors
+    /// [`SignError`]; a signature that does not verify is never returned.
+    pub fn sign(&self, payload: &[u8]) -> Result<(Digest, Vec<u8>), SignError> {
+        let message = record::pae(payload);
+        let sig = match &self.secret {
+            Secret::Ed25519(secret) => secret.sign(&message).to_bytes().to_vec(),
+            Secret::EcdsaP256Sha256(secret) => {
+                let sig: ecdsa::Signature = ecdsa::SigningKey::from(secret).sign(&message);
+                sig.normalize_s().to_der().as_bytes().to_vec()
+            }
+            Secret::MlDsa44 { expanded, .. } => {
+                let mut randomness = [0; 32];
+                getrandom::fill(&mut randomness).map_err(|_| SignError::Randomness)?;
+                // The one error is a context of more than 255 bytes; what is empty does not verify.
+                expanded.try_sign_with_seed(&randomness, &message, &[]).map_or_else(|_| Vec::new(), Vec::from)
+            }
+            #[cfg(feature = "token")]
+            Secret::Token(token) => token.sign(&message)?,
+        };
+        match self.public.verify(&message, &sig) {
+            true => Ok((self.keyid(), sig)),
+            false => Err(SignError::Broken(self.keyid())),
+        }
     }
+}
+
+/// The P-256 key of an uncompressed point.
+fn public_of_point(point: &[u8]) -> Result<PublicKey, KeyError> {
+    PublicKey::from_spki(Algorithm::EcdsaP256Sha256, &[P256_PREFIX.as_slice(), point].concat())
 }
 
 /// Reads a SubjectPublicKeyInfo.
@@ -157,7 +324,14 @@ impl SecretKey {
 pub fn public_from_pem(pem: &str) -> Result<PublicKey, KeyFormError> {
     let (label, der) = Document::from_pem(pem).map_err(|_| form(NO_PEM))?;
     expect_label(label, PUBLIC_LABEL)?;
-    Ok(PublicKey::from_spki(Algorithm::Ed25519, der.as_bytes())?)
+    let info: SubjectPublicKeyInfoRef<'_> = der.decode_msg().map_err(form)?;
+    let algorithm = match info.algorithm.oid {
+        ED25519 => Algorithm::Ed25519,
+        EC_PUBLIC_KEY => Algorithm::EcdsaP256Sha256,
+        ML_DSA_44 => Algorithm::MlDsa44,
+        other => return Err(KeyFormError::Algorithm(other.to_string())),
+    };
+    Ok(PublicKey::from_spki(algorithm, der.as_bytes())?)
 }
 
 /// Writes a SubjectPublicKeyInfo.
@@ -205,6 +379,21 @@ pub fn write_pair(path: &Path, key: &SecretKey) -> Result<(), KeyFileError> {
     files::create_new(path, key.to_pem().map_err(at(path))?.as_bytes(), 0o600)?;
     files::create_new(&public, public_to_pem(key.public()).map_err(at(&public))?.as_bytes(), 0o644)?;
     Ok(())
+}
+
+/// Opens what a command line names as a key: a file, or, where it begins with `pkcs11:`, a key in a token.
+///
+/// `pin` is the token's PIN, where its URI has no `pin-source`.
+///
+/// # Errors
+/// [`KeyFileError`].
+#[cfg(feature = "token")]
+pub fn open(argument: &str, pin: Option<&str>) -> Result<SecretKey, KeyFileError> {
+    if uri::is_uri(argument) {
+        let (token, public) = token::open(argument, pin)?;
+        return Ok(SecretKey::from_token(token, public));
+    }
+    read_secret(Path::new(argument))
 }
 
 /// Reads a secret key; refuses a file that group or others may read.
@@ -280,15 +469,48 @@ mod tests {
         assert_eq!(error, KeyFileError::Form { path: path.clone(), cause: label("private key", "public key") });
         std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         assert_eq!(read_secret(&path).unwrap_err(), KeyFileError::Open { path: path.clone(), mode: 0o640 });
-        let p256 = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----\n";
-        assert!(matches!(public_from_pem(p256), Err(KeyFormError::Key(_))));
+        let p384 = "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEvOIBfbK0OCK8HqmBQ0ZX7PRjyjhNVaAz\nUHWTzoiKWTkR5nQDgQzgbMU2jSCa7kKvbzkFWBbmYLjRrcVkGHnTtvvVoPdmoFaz\nl1zpHIYtC4KEdLGmV4qkRVwEEU9LGQxE\n-----END PUBLIC KEY-----\n";
+        assert!(matches!(public_from_pem(p384), Err(KeyFormError::Key(KeyError::Form { .. }))));
+    }
+
+    #[test]
+    fn every_algorithm_signs_and_reads_back() {
+        for algorithm in Algorithm::ALL {
+            let key = SecretKey::from_random(algorithm, [3; 32]).unwrap();
+            let again = SecretKey::from_pem(&key.to_pem().unwrap()).unwrap();
+            assert_eq!((key.public().algorithm, again.keyid()), (algorithm, key.keyid()));
+            assert_eq!(public_from_pem(&public_to_pem(key.public()).unwrap()).as_ref(), Ok(key.public()));
+            let (keyid, sig) = again.sign(b"{}").unwrap();
+            assert_eq!(keyid, key.keyid());
+            assert!(key.public().verify(&record::pae(b"{}"), &sig));
+            assert!(!key.public().verify(&record::pae(b"[]"), &sig));
+        }
+        let none = SecretKey::from_random(Algorithm::EcdsaP256Sha256, [0xff; 32]);
+        assert_eq!(none.unwrap_err(), KeyFormError::Random(Algorithm::EcdsaP256Sha256));
+    }
+
+    #[test]
+    fn an_ml_dsa_key_needs_its_seed_and_agrees_with_it() {
+        let (_, expanded) = ml_dsa_44::KG::keygen_from_seed(&[3; 32]);
+        let expanded = expanded.into_bytes();
+        let both = [ML_DSA_44_BOTH.as_slice(), &[3; 32], &ML_DSA_44_EXPANDED, &expanded].concat();
+        let key = SecretKey::from_random(Algorithm::MlDsa44, [3; 32]).unwrap();
+        assert_eq!(SecretKey::from_ml_dsa(&both).unwrap().keyid(), key.keyid());
+        let alone = [ML_DSA_44_EXPANDED.as_slice(), &expanded].concat();
+        assert_eq!(SecretKey::from_ml_dsa(&alone).unwrap_err(), KeyFormError::NoSeed);
+        for at in [6, 37, 38, 50, 1000, both.len() - 1] {
+            let mut other = both.clone();
+            other[at] ^= 1;
+            assert!(matches!(SecretKey::from_ml_dsa(&other), Err(KeyFormError::Halves(_))), "byte {at}");
+            assert!(SecretKey::from_ml_dsa(&both[..at]).is_err(), "cut at {at}");
+        }
+        assert!(SecretKey::from_ml_dsa(&[[0x80, 0x20].as_slice(), &[3; 33]].concat()).is_err());
     }
 
     #[test]
     fn signatures_are_the_specifications() {
         let key = SecretKey::from_seed([3; 32]);
-        let (keyid, sig) = key.sign(b"{}");
-        assert_eq!(keyid, key.keyid());
+        let (keyid, sig) = key.sign(b"{}").unwrap();
         assert!(key.public().verify(&record::pae(b"{}"), &sig));
         assert_eq!(format!("{key:?}"), format!("SecretKey({keyid})"));
     }

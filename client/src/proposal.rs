@@ -11,13 +11,13 @@
 //! let root = role(RoleName::Root, 1, &[key.public().clone()]);
 //! let mut proposal = Proposal::new("log.acme.example/updates", Namespace::parse("*")?, vec![root], false)?;
 //! assert_eq!(proposal.standing(None).need, Some(1));
-//! proposal.sign(&key);
+//! proposal.sign(&key)?;
 //! assert!(proposal.standing(None).met());
 //! assert_eq!(Proposal::parse(&proposal.to_bytes()?)?, proposal);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use crate::keys::SecretKey;
+use crate::keys::{SecretKey, SignError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use spec::authority::{Authority, Namespace, PublicKey, Role, RoleName};
@@ -166,8 +166,12 @@ impl Proposal {
     }
 
     /// Adds a signature, in place of one by the same key.
-    pub fn sign(&mut self, key: &SecretKey) {
-        self.signatures.extend([key.sign(&self.payload)]);
+    ///
+    /// # Errors
+    /// [`SignError`].
+    pub fn sign(&mut self, key: &SecretKey) -> Result<(), SignError> {
+        self.signatures.extend([key.sign(&self.payload)?]);
+        Ok(())
     }
 
     /// The log's root that decides on it: its own for the namespace `*`, else that of `genesis`, where it is given.
@@ -227,10 +231,10 @@ mod tests {
         let unsigned = proposal.to_bytes().unwrap();
         assert!(unsigned.ends_with(br#""signatures":[]}"#));
         assert_eq!(Proposal::parse(&unsigned), Ok(proposal.clone()));
-        proposal.sign(&key(1));
-        proposal.sign(&key(3));
+        proposal.sign(&key(1)).unwrap();
+        proposal.sign(&key(3)).unwrap();
         let once = proposal.to_bytes().unwrap();
-        proposal.sign(&key(1));
+        proposal.sign(&key(1)).unwrap();
         assert_eq!(proposal.to_bytes().unwrap(), once, "signing twice changes nothing");
         let standing = proposal.standing(None);
         assert_eq!(
@@ -238,7 +242,7 @@ mod tests {
             (&[key(1).keyid()][..], &[key(3).keyid()][..])
         );
         assert!(!standing.met());
-        proposal.sign(&key(2));
+        proposal.sign(&key(2)).unwrap();
         assert!(proposal.standing(None).met());
         assert_eq!(Record::parse_entry(&proposal.to_bytes().unwrap()).unwrap().id, proposal.id());
     }
@@ -248,7 +252,7 @@ mod tests {
         let namespace = Namespace::parse("pkg:generic/acme/").unwrap();
         let roles = vec![role(RoleName::Authority, 1, &[key(5).public().clone()])];
         let mut proposal = Proposal::new("log.example", namespace, roles, false).unwrap();
-        proposal.sign(&key(1));
+        proposal.sign(&key(1)).unwrap();
         assert_eq!(proposal.standing(None).need, None);
         assert!(!proposal.standing(None).met());
         let root = genesis(1).authority;

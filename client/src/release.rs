@@ -10,7 +10,7 @@
 //! is signed twice for lack of an answer.
 
 use crate::files::{self, FileError};
-use crate::keys::SecretKey;
+use crate::keys::{SecretKey, SignError};
 use spec::json::{self, Value};
 use spec::record::{self, Dependency, Digest, Kind, MAX_SUBMISSION_BYTES, Record, RecordError, Statement, Subject};
 use std::path::{Path, PathBuf};
@@ -57,6 +57,9 @@ pub enum ReleaseError {
     /// No key to sign with, and nothing signed.
     #[error("{}: is not there yet, and no key was named to sign it with: --key FILE", .0.display())]
     NoKey(PathBuf),
+    /// A key does not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// A signature that does not say whose it is, so that none can be added beside it.
     #[error("{}: has a signature without keyid, so none can be added", .0.display())]
     NoKeyid(PathBuf),
@@ -136,7 +139,7 @@ pub fn keep(path: &Path, statement: &Statement, keys: &[SecretKey]) -> Result<Re
         if keys.is_empty() {
             return Err(ReleaseError::NoKey(path.into()));
         }
-        let signatures: Vec<_> = keys.iter().map(|key| key.sign(payload.as_bytes())).collect();
+        let signatures: Vec<_> = keys.iter().map(|key| key.sign(payload.as_bytes())).collect::<Result<_, _>>()?;
         let envelope = record::envelope(payload.as_bytes(), &signatures).map_err(ReleaseError::Statement)?;
         files::create_new(path, &envelope, 0o644)?;
         let record = Record::parse_submission(&envelope).map_err(ReleaseError::Statement)?;
@@ -169,7 +172,7 @@ fn read_if_there(path: &Path) -> Result<Option<Release>, ReleaseError> {
 fn add_signatures(found: Release, keys: &[SecretKey]) -> Result<Release, ReleaseError> {
     let Release { path, envelope, record, .. } = found;
     let missing = |key: &&SecretKey| !record.signatures.iter().any(|one| one.keyid == Some(key.keyid()));
-    let added: Vec<_> = keys.iter().filter(missing).map(|key| key.sign(&record.payload)).collect();
+    let added: Vec<_> = keys.iter().filter(missing).map(|key| key.sign(&record.payload)).collect::<Result<_, _>>()?;
     if added.is_empty() {
         return Ok(Release { path, envelope, record, kept: Kept::Found });
     }

@@ -1,6 +1,6 @@
 //! `glarus authority`.
 
-use super::{Outcome, block_on, given, say};
+use super::{Outcome, block_on, given, open_key, say};
 use crate::cli::{AuthorityCommand, LogArgs, Output, ProposeArgs};
 use anyhow::{Context as _, anyhow, bail, ensure};
 use glarus::proposal::{Proposal, ProposedRole, role};
@@ -47,9 +47,9 @@ fn parse_role(text: &str) -> anyhow::Result<ProposedRole> {
     Ok(role(name, threshold, &keys))
 }
 
-fn sign(file: &Path, key: &Path, genesis: Option<PathBuf>, output: Output) -> anyhow::Result<Outcome> {
+fn sign(file: &Path, key: &str, genesis: Option<PathBuf>, output: Output) -> anyhow::Result<Outcome> {
     let (mut proposal, genesis) = (read(file)?, read_genesis(genesis)?);
-    let key = keys::read_secret(key)?;
+    let key = open_key(key)?;
     if let Some(root) = proposal.decided_by(genesis.as_ref()) {
         let signs = root.role(RoleName::Root).is_some_and(|role| role.keyids.contains(&key.keyid()));
         ensure!(
@@ -60,7 +60,7 @@ fn sign(file: &Path, key: &Path, genesis: Option<PathBuf>, output: Output) -> an
         );
     }
     let before = proposal.clone();
-    proposal.sign(&key);
+    proposal.sign(&key)?;
     if proposal != before {
         files::replace(file, &proposal.to_bytes()?, 0o644)?;
     }

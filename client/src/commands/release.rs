@@ -1,13 +1,13 @@
 //! `glarus source`, `glarus build` and `glarus update`.
 
 use super::bundle::{self, Track};
-use super::{Outcome, block_on, given, say};
+use super::{Outcome, block_on, given, open_key, say};
 use crate::cli::{BuildArgs, ReleaseArgs, SourceArgs, UpdateArgs};
 use anyhow::Context as _;
 use glarus::net::{Logged, NetError};
 use glarus::release::{self, Builds, Kept, Release};
 use glarus::table::Table;
-use glarus::{files, keys};
+use glarus::files;
 use spec::record::{Build, Kind, Predicate, Product, Source, Statement, Subject, Update};
 use std::path::{Path, PathBuf};
 
@@ -86,7 +86,7 @@ fn first(paths: &[PathBuf]) -> &Path {
 
 /// Keeps the record beside its file, submits it, keeps the proof.
 fn send(beside: &Path, statement: &Statement, args: &ReleaseArgs) -> anyhow::Result<(Table, bool)> {
-    let keys = args.keys.iter().map(|path| keys::read_secret(path)).collect::<Result<Vec<_>, _>>()?;
+    let keys = args.keys.iter().map(|key| open_key(key)).collect::<anyhow::Result<Vec<_>>>()?;
     let kind: Kind = statement.predicate.kind();
     // Asked for before anything is signed, so that a forgotten flag leaves nothing behind.
     let log = if args.no_submit { None } else { Some(args.log.open()?) };

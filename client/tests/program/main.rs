@@ -5,5 +5,6 @@ mod keys;
 mod look;
 mod release;
 mod stage;
+mod token;
 mod verify;
 mod world;
