@@ -4,8 +4,11 @@ mod authority;
 mod bundle;
 mod key;
 mod look;
+mod party;
+mod record;
 mod release;
 mod verify;
+mod withdraw;
 
 use crate::cli::{Cli, Command, LogArgs, Output};
 use anyhow::{Context as _, anyhow};
@@ -33,7 +36,11 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Authority(command) => authority::run(command),
         Command::Source(args) => release::source(args),
         Command::Build(args) => release::build(args),
+        Command::Rebuild(args) => party::rebuild(&args),
         Command::Update(args) => release::update(args),
+        Command::Withdraw(args) => withdraw::withdraw(&args),
+        Command::Review(args) => party::review(&args),
+        Command::Access(args) => withdraw::access(&args),
         Command::Bundle(args) => bundle::run(args),
         Command::Verify(args) => verify::verify(args),
         Command::Install(args) => verify::install(args),

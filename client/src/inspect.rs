@@ -1,7 +1,7 @@
 //! Files made readable. Nothing is verified: this shows what a file says, not whether it is so.
 
+use crate::draft;
 use crate::keys;
-use crate::proposal::Proposal;
 use crate::table::{Item, Table};
 use spec::authority::{Authority, PublicKey, Role, RoleName};
 use spec::bundle::{
@@ -99,14 +99,13 @@ fn inspect_json(bytes: &[u8]) -> Result<Table, InspectError> {
     if object.get("payload").is_none() {
         return Err(InspectError::UnknownJson);
     }
-    // Only an envelope that nobody signed is a proposal and no record.
-    match (Record::parse_submission(bytes), Proposal::parse(bytes)) {
-        (Ok(found), _) => Ok(record(&found, bytes)),
-        (Err(_), Ok(proposal)) => Ok(Table::new()
-            .row("what", "authority record that nobody signed yet")
-            .text("id", proposal.id())
-            .row("authority", authority(&proposal.authority))),
-        (Err(error), Err(_)) => Err(error.into()),
+    let found = draft::read(bytes)?;
+    match found.signatures.is_empty() {
+        true => Ok(statement(
+            &found.statement,
+            Table::new().row("what", "record that nobody signed yet").text("id", found.id),
+        )),
+        false => Ok(record(&found, bytes)),
     }
 }
 
@@ -198,6 +197,11 @@ fn record(record: &Record, bytes: &[u8]) -> Table {
     let keyid = |keyid: Option<Digest>| keyid.map_or("no keyid of ours".into(), |keyid| keyid.to_string());
     statement(&record.statement, Table::new().row("what", what).text("id", record.id))
         .row("signatures", record.signatures.iter().map(|one| keyid(one.keyid)).collect::<Vec<_>>())
+}
+
+/// What a statement says.
+pub fn record_statement(found: &Statement) -> Table {
+    statement(found, Table::new())
 }
 
 fn statement(statement: &Statement, table: Table) -> Table {

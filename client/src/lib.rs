@@ -28,6 +28,7 @@
 //!
 //! Without the feature `net` there is no HTTP here, nor anything that could open a connection.
 
+pub mod draft;
 pub mod files;
 pub mod inspect;
 pub mod install;

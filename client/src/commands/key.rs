@@ -3,9 +3,9 @@
 use super::{Outcome, open_key, say};
 use crate::cli::KeyCommand;
 use anyhow::Context as _;
+use glarus::files;
 use glarus::keys::{self, KeyFileError, KeyFormError, SecretKey, uri};
 use glarus::table::Table;
-use glarus::files;
 use spec::authority::{Algorithm, PublicKey};
 use std::path::Path;
 

@@ -44,7 +44,9 @@ pub enum UriError {
     #[error("{0:?} is not NAME=VALUE")]
     Attribute(String),
     /// An attribute that is not read here.
-    #[error("the attribute {0:?} is not known here; known are token, serial, object, id, type=private, module-path and pin-source")]
+    #[error(
+        "the attribute {0:?} is not known here; known are token, serial, object, id, type=private, module-path and pin-source"
+    )]
     Unknown(String),
     /// The same attribute twice.
     #[error("the attribute {0:?} is there twice")]

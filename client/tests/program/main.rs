@@ -3,6 +3,7 @@
 mod authority;
 mod keys;
 mod look;
+mod records;
 mod release;
 mod stage;
 mod token;

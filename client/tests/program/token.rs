@@ -55,7 +55,8 @@ fn a_token_signs_what_a_file_signs() {
         assert_eq!(stage.read(&format!("{algorithm}.token.pub")), stage.read(&format!("{algorithm}.pub")));
 
         let genesis = format!("{algorithm}.json");
-        let propose = format!("authority propose --namespace * --role root=2:a.pub,{algorithm}.token.pub --out {genesis}");
+        let propose =
+            format!("authority propose --namespace * --role root=2:a.pub,{algorithm}.token.pub --out {genesis}");
         stage.json(&format!("{propose} --json"));
         stage.json(&format!("authority sign {genesis} --key a --json"));
         let signed = stage.json(&format!("authority sign {genesis} --key {uri} --json"));
@@ -84,11 +85,17 @@ fn what_a_token_refuses() {
         assert_eq!(code, 2, "{line}: {err}");
         assert!(err.contains(with), "{line}: {err}");
     };
-    fails(at("token=acme", ""), "the token \"acme\" needs a PIN: add pin-source=file:FILE to the URI, or set GLARUS_PIN");
+    fails(
+        at("token=acme", ""),
+        "the token \"acme\" needs a PIN: add pin-source=file:FILE to the URI, or set GLARUS_PIN",
+    );
     fails(at("token=acme", "&pin-source=file:none"), "the PIN: none: No such file");
     fails(at("token=acme", "&pin-source=file:wrong"), "the token refuses to log in: the PIN is wrong");
     fails(at("token=acme", "&pin-value=2718"), "pin-value would show the PIN to every process");
-    fails(at("token=acne", "&pin-source=file:pin"), "0 tokens answer to the URI, one is needed; there are: token=acme;serial=");
+    fails(
+        at("token=acne", "&pin-source=file:pin"),
+        "0 tokens answer to the URI, one is needed; there are: token=acme;serial=",
+    );
     fails(
         at("token=acme;object=release", "&pin-source=file:pin"),
         "2 keys in the token answer to the URI, one is needed; there are: object=release;id=%01, object=release;id=%02",
