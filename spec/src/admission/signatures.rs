@@ -140,7 +140,7 @@ impl Trusted {
     }
 }
 
-/// Finds the valid signatures by any key that is trusted, one a key: first those that name their key, then, as far as
+/// Finds the valid signatures by any key that is trusted, one a key and each in its canonical form: first those that name their key, then, as far as
 /// [`MAX_TRIALS`] go, the others, with each key that has none yet.
 ///
 /// All keys of all candidates are looked at together. So what is found in a record is found again in its entry, whose
@@ -159,11 +159,14 @@ pub(super) fn signers(
     let mut unnamed = Vec::new();
     for signature in signatures {
         let named = signature.keyid.as_ref().and_then(|named| keys.iter().find(|(keyid, _)| *keyid == named));
-        match named {
-            Some((keyid, key)) if !found.contains_key(*keyid) && made_by(keyid, key, &signature.sig) => {
-                found.insert(**keyid, signature.sig.clone());
-            }
-            _ => unnamed.push(signature),
+        let named = named.filter(|(keyid, _)| !found.contains_key(*keyid));
+        let by_named = named.and_then(|(keyid, key)| {
+            let sig = key.canonical(&signature.sig)?;
+            made_by(keyid, key, &sig).then(|| (**keyid, sig.into_owned()))
+        });
+        match by_named {
+            Some((keyid, sig)) => drop(found.insert(keyid, sig)),
+            None => unnamed.push(signature),
         }
     }
     let mut trials = MAX_TRIALS;
@@ -172,10 +175,12 @@ pub(super) fn signers(
             if found.contains_key(*keyid) || signature.keyid.as_ref() == Some(*keyid) {
                 continue;
             }
+            // What can be no signature by this key needs no try.
+            let Some(sig) = key.canonical(&signature.sig) else { continue };
             let Some(left) = trials.checked_sub(1) else { return found };
             trials = left;
-            if made_by(keyid, key, &signature.sig) {
-                found.insert(**keyid, signature.sig.clone());
+            if made_by(keyid, key, &sig) {
+                found.insert(**keyid, sig.into_owned());
                 break;
             }
         }
