@@ -1,0 +1,148 @@
+//! The vectors of every chapter, `spec/vectors/<chapter>/<name>`: made again and compared byte for byte, then read back
+//! from their files and run. `WRITE_VECTORS=1` writes them.
+//!
+//! A chapter is a line of [`CHAPTERS`] and a module with `make` and `run`; for its texts also `accepts`, by which every
+//! accepted vector is mangled.
+
+mod format;
+mod keys;
+mod mangle;
+
+mod note;
+
+use format::Vector;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A chapter that has vectors.
+pub struct Chapter {
+    /// Its module in `spec`, and its folder.
+    pub name: &'static str,
+    /// Makes the vectors, the same ones every time.
+    pub make: fn() -> Vec<Vector>,
+    /// Runs a vector as it was read from its file, and returns what `expect` should say. What else the header states of the
+    /// outcome (`status`, `time`) is asserted in there.
+    pub run: fn(&Vector) -> String,
+    /// Reads a text in the place of an accepted vector's and writes what was read; nothing if it is refused, or if this
+    /// vector is not of a text format. Where one value has several forms, the text itself is returned if it says what was
+    /// read.
+    pub accepts: Option<fn(&Vector, &[u8]) -> Option<Vec<u8>>>,
+}
+
+const CHAPTERS: &[Chapter] =
+    &[Chapter { name: "note", make: note::make, run: note::run, accepts: Some(note::accepts) }];
+
+/// Folders of vectors that stand elsewhere: the chapter's own tests make them.
+const ELSEWHERE: [&str; 1] = ["verdict"];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
+}
+
+/// The names in a folder.
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// The vectors of a chapter, from their files.
+fn read(chapter: &Chapter) -> Vec<Vector> {
+    let folder = folder().join(chapter.name);
+    let read = |name: &String| {
+        let file = fs::read(folder.join(name)).unwrap();
+        Vector::parse(name, &file).unwrap_or_else(|| panic!("{}/{name} is not a vector", chapter.name))
+    };
+    names(&folder).iter().map(read).collect()
+}
+
+/// Makes the folder be these vectors and nothing else.
+fn write(folder: &Path, vectors: &[Vector]) {
+    fs::create_dir_all(folder).unwrap();
+    for stray in names(folder).iter().filter(|name| !vectors.iter().any(|vector| vector.name == **name)) {
+        fs::remove_file(folder.join(stray)).unwrap();
+    }
+    for vector in vectors {
+        fs::write(folder.join(&vector.name), vector.to_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn files_are_what_is_made() {
+    for chapter in CHAPTERS {
+        let (vectors, folder) = ((chapter.make)(), folder().join(chapter.name));
+        vectors.iter().for_each(Vector::check);
+        let made: BTreeSet<_> = vectors.iter().map(|vector| vector.name.clone()).collect();
+        assert_eq!(made.len(), vectors.len(), "{}: a name stands twice", chapter.name);
+        for vector in &vectors {
+            let sibling = vector.find("sibling").map(|name| vectors.iter().find(|vector| vector.name == name));
+            let accepted = sibling.is_none_or(|sibling| sibling.is_some_and(|vector| vector.get("expect") == "accept"));
+            assert!(accepted, "{}/{}: its sibling is no accepted vector", chapter.name, vector.name);
+        }
+        if std::env::var_os("WRITE_VECTORS").is_some() {
+            write(&folder, &vectors);
+        }
+        assert_eq!(names(&folder), made, "{}: files that are missing or stray", chapter.name);
+        for vector in &vectors {
+            let (name, file) = (&vector.name, fs::read(folder.join(&vector.name)).unwrap());
+            assert!(file == vector.to_bytes(), "{}/{name} is not what is made: see WRITE_VECTORS", chapter.name);
+        }
+    }
+    let known = CHAPTERS.iter().map(|chapter| chapter.name).chain(ELSEWHERE).chain(["README.md", "LICENSE"]);
+    assert_eq!(names(&folder()), known.map(String::from).collect(), "what is in vectors and is not known here");
+}
+
+#[test]
+fn outcomes_are_as_expected() {
+    let mut wrong = Vec::new();
+    for chapter in CHAPTERS {
+        for vector in read(chapter) {
+            let (have, need) = ((chapter.run)(&vector), vector.get("expect"));
+            if have != need {
+                wrong.push(format!("{}/{}: {have}, expected {need}", chapter.name, vector.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn mangled_texts_are_refused_or_themselves() {
+    for chapter in CHAPTERS.iter().filter(|chapter| chapter.accepts.is_some()) {
+        let (mut tried, mut accepted) = (0, 0);
+        for vector in read(chapter).iter().filter(|vector| vector.get("expect") == "accept") {
+            let (more, of_them) = mangle::mangle(chapter, vector);
+            (tried, accepted) = (tried + more, accepted + of_them);
+        }
+        println!("{}: {tried} mangled texts, {accepted} of them accepted", chapter.name);
+        // Nothing accepted means that nothing was compared; all accepted, that nothing was read.
+        assert!(0 < accepted && accepted < tried, "{}: {accepted} of {tried} accepted", chapter.name);
+    }
+}
+
+/// Reads the files as `vectors/README.md` says, without a line of the reader above.
+#[test]
+fn the_grammar_is_as_simple_as_it_says() {
+    for chapter in CHAPTERS {
+        for name in names(&folder().join(chapter.name)) {
+            let file = fs::read(folder().join(chapter.name).join(&name)).unwrap();
+            let (mut rest, mut keys) = (file.as_slice(), Vec::new());
+            loop {
+                let end = rest.iter().position(|byte| *byte == b'\n').unwrap();
+                let line = std::str::from_utf8(&rest[..end]).unwrap();
+                rest = &rest[end + 1..];
+                if line.is_empty() {
+                    break;
+                }
+                let colon = line.find(": ").unwrap();
+                assert!(line[..colon].chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-')), "{name}: {line}");
+                assert!(!line[colon + 2..].is_empty(), "{name}: {line}");
+                keys.push(line[..colon].to_owned());
+            }
+            for once in ["spec", "expect", "comment"] {
+                assert_eq!(keys.iter().filter(|key| *key == once).count(), 1, "{}/{name}: {once}", chapter.name);
+            }
+            assert_eq!(rest, Vector::parse(&name, &file).unwrap().body);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Mangling: whatever is done to one byte of an accepted text, it is refused, or read as exactly what it now says.
+//!
+//! A byte is set to other values, bytes are put in, the text is cut off, everywhere. All 256 values are tried in texts of
+//! up to 600 bytes; in longer ones those of [`FEW`] and three flips of a bit, and in texts of more than 2,000 bytes, most of
+//! which is base64 of keys and signatures, four values.
+
+use super::Chapter;
+use super::format::Vector;
+
+const ALL_UP_TO: usize = 600;
+const FEW_UP_TO: usize = 2_000;
+/// What means something in one of the formats, or nearly.
+const FEW: [u8; 12] = *b"\n\r\t \0=+-019A";
+
+/// Mangles one vector; returns how many texts were tried, and how many of them were accepted.
+pub fn mangle(chapter: &Chapter, vector: &Vector) -> (usize, usize) {
+    let Some(accepts) = chapter.accepts else { return (0, 0) };
+    let body = &vector.body;
+    let Some(same) = accepts(vector, body) else { return (0, 0) };
+    assert_eq!(same, *body, "{}/{} is not written as read", chapter.name, vector.name);
+    let (mut tried, mut accepted) = (0, 0);
+    let mut one = |mangled: &[u8], what: &dyn Fn() -> String| {
+        tried += 1;
+        if let Some(written) = accepts(vector, mangled) {
+            accepted += 1;
+            let (name, lossy) = (&vector.name, String::from_utf8_lossy);
+            let (what, have, need) = (what(), lossy(&written), lossy(mangled));
+            assert!(written == mangled, "{}/{name}, {what}: read {need:?}, wrote {have:?}", chapter.name);
+        }
+    };
+    let mut mangled = body.clone();
+    for at in 0..body.len() {
+        one(&body[..at], &|| format!("cut at {at}"));
+        for value in values(body.len(), body[at]) {
+            mangled[at] = value;
+            one(&mangled, &|| format!("byte {at} set to 0x{value:02x}"));
+        }
+        mangled[at] = body[at];
+    }
+    for at in 0..=body.len() {
+        let mut longer = [&body[..at], &[0], &body[at..]].concat();
+        for value in values(body.len(), *body.get(at).unwrap_or(&b'\n')) {
+            longer[at] = value;
+            one(&longer, &|| format!("byte 0x{value:02x} put in at {at}"));
+        }
+    }
+    (tried, accepted)
+}
+
+/// The values tried where this byte stands, in a text of this length.
+fn values(length: usize, byte: u8) -> Vec<u8> {
+    let flips = [byte ^ 1, byte ^ 0x20, byte ^ 0x80];
+    match length {
+        ..=ALL_UP_TO => (0..=255).collect(),
+        ..=FEW_UP_TO => flips.into_iter().chain(FEW).collect(),
+        _ => flips.into_iter().chain([b'\n']).collect(),
+    }
+}
