@@ -56,7 +56,7 @@ impl Vector {
 
     /// The value of a key that stands at most once.
     pub fn find(&self, key: &str) -> Option<&str> {
-        let mut values = self.all(key);
+        let mut values = self.headers.iter().filter(|(have, _)| have == key).map(|(_, value)| value.as_str());
         let value = values.next();
         assert!(values.next().is_none(), "{}: {key} stands twice", self.name);
         value

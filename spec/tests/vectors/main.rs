@@ -9,6 +9,8 @@ mod keys;
 mod mangle;
 
 mod note;
+mod tree;
+mod witness;
 
 use format::Vector;
 use std::collections::BTreeSet;
@@ -31,7 +33,9 @@ pub struct Chapter {
 }
 
 const CHAPTERS: &[Chapter] =
-    &[Chapter { name: "note", make: note::make, run: note::run, accepts: Some(note::accepts) }];
+    &[Chapter { name: "note", make: note::make, run: note::run, accepts: Some(note::accepts) },
+    Chapter { name: "witness", make: witness::make, run: witness::run, accepts: Some(witness::accepts) },
+    ];
 
 /// Folders of vectors that stand elsewhere: the chapter's own tests make them.
 const ELSEWHERE: [&str; 1] = ["verdict"];
