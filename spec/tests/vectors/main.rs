@@ -8,7 +8,15 @@ mod format;
 mod keys;
 mod mangle;
 
+mod entry_bundle;
+mod json;
+mod map;
+mod merkle;
+mod mirror;
 mod note;
+mod proof;
+mod state;
+mod tile;
 mod tree;
 mod witness;
 
@@ -35,6 +43,14 @@ pub struct Chapter {
 const CHAPTERS: &[Chapter] =
     &[Chapter { name: "note", make: note::make, run: note::run, accepts: Some(note::accepts) },
     Chapter { name: "witness", make: witness::make, run: witness::run, accepts: Some(witness::accepts) },
+    Chapter { name: "mirror", make: mirror::make, run: mirror::run, accepts: Some(mirror::accepts) },
+    Chapter { name: "proof", make: proof::make, run: proof::run, accepts: Some(proof::accepts) },
+    Chapter { name: "entry_bundle", make: entry_bundle::make, run: entry_bundle::run, accepts: None },
+    Chapter { name: "merkle", make: merkle::make, run: merkle::run, accepts: None },
+    Chapter { name: "tile", make: tile::make, run: tile::run, accepts: Some(tile::accepts) },
+    Chapter { name: "json", make: json::make, run: json::run, accepts: None },
+    Chapter { name: "map", make: map::make, run: map::run, accepts: Some(map::accepts) },
+    Chapter { name: "state", make: state::make, run: state::run, accepts: Some(state::accepts) },
     ];
 
 /// Folders of vectors that stand elsewhere: the chapter's own tests make them.

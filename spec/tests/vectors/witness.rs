@@ -614,14 +614,14 @@ impl World {
                 .with("status", 200)
                 .with("format", SUBTREE)
                 .with("origin", ORIGIN)
-                .with("vkey", witness_ml_dsa(1).vkey())
+                .with_all("vkey", [witness_ml_dsa(1).vkey(), witness(1).vkey()])
         };
-        let own = [witness_ml_dsa(1)];
+        let own = [witness(1)];
         vec![
             one(
                 "subtree",
                 "A request for [8, 13) of a tree of 14, with the witness's own cosignature on the checkpoint.",
-                self.subtree(8, 13, &own),
+                self.subtree(8, 13, &[witness_ml_dsa(1)]),
             ),
             one(
                 "subtree-whole-tree",
@@ -641,13 +641,12 @@ impl World {
             one(
                 "subtree-second-key",
                 "A valid cosignature from one of the witness's own keys suffices.",
-                self.subtree(8, 13, &[witness(1)]),
-            )
-            .with("vkey", witness(1).vkey()),
+                self.subtree(8, 13, &own),
+            ),
             one(
                 "subtree-other-lines",
                 "Lines by the log and by other witnesses say nothing here, though clients SHOULD leave them out.",
-                self.subtree(8, 13, &[log(), witness(2), witness_ml_dsa(1)]),
+                self.subtree(8, 13, &[log(), witness(2), witness(1)]),
             ),
         ]
     }
