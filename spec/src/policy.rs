@@ -52,8 +52,8 @@
 //!
 //! Witnesses and groups share one set of names, each given once; `none` cannot be given. A group or quorum refers only to
 //! names of lines before it, and each name is a member at most once in all groups together, so that what stands below the
-//! quorum is a tree. A public key is a log's at most once and a witness's at most once, whatever its key name. Log keys are
-//! of type 0x01 or 0x06, witness keys of type 0x04 or 0x06; a log with both has two lines, and either suffices.
+//! quorum is a tree. A public key is a log's at most once and a witness's at most once, whatever its key name; and two keys
+//! of one key name have two key IDs. Log keys are of type 0x01 or 0x06, witness keys of type 0x04 or 0x06; a log with both has two lines, and either suffices.
 //!
 //! Our choices: `k` has no sign and no leading zeroes; a file has at most [`MAX_POLICY_BYTES`], [`MAX_LOGS`] logs,
 //! [`MAX_WITNESSES`] witnesses and [`MAX_GROUPS`] groups; a vkey is UTF-8, since key names are; a URL that is not UTF-8 is
@@ -261,6 +261,12 @@ pub enum PolicyErrorKind {
     /// A public key that another line of the same kind has.
     #[error("line {line} has the same public key")]
     DuplicateKey {
+        /// The line before.
+        line: usize,
+    },
+    /// Another public key under a key name and key ID that a line before has.
+    #[error("line {line} has another public key of the same key name and key ID")]
+    CollidingKey {
         /// The line before.
         line: usize,
     },
@@ -646,6 +652,7 @@ impl Parser {
         if let Some((_, line)) = self.logs.iter().find(|(log, _)| log.vkey.public() == vkey.public()) {
             return Err(PolicyErrorKind::DuplicateKey { line: *line });
         }
+        self.is_unique(&vkey)?;
         self.logs.push((PolicyLog { vkey, url: url.map(lossy) }, line));
         Ok(())
     }
@@ -663,9 +670,23 @@ impl Parser {
         if let Some((_, line)) = self.witnesses.iter().find(|(witness, _)| witness.vkey.public() == vkey.public()) {
             return Err(PolicyErrorKind::DuplicateKey { line: *line });
         }
+        self.is_unique(&vkey)?;
         self.names.insert(name.clone(), (Member::Witness(self.witnesses.len()), line));
         self.witnesses.push((PolicyWitness { name, vkey, url: url.map(lossy) }, line));
         Ok(())
+    }
+
+    /// SPEC: signed-note, "The tuple of key name and key ID uniquely identifies the key that performed the signature".
+    ///
+    /// Else each line by one of them would be a failing line by the other.
+    fn is_unique(&self, vkey: &Vkey) -> Result<(), PolicyErrorKind> {
+        let logs = self.logs.iter().map(|(log, line)| (&log.vkey, line));
+        let witnesses = self.witnesses.iter().map(|(witness, line)| (&witness.vkey, line));
+        let collides = |key: &Vkey| key.id == vkey.id && key.name == vkey.name && key.public() != vkey.public();
+        match logs.chain(witnesses).find(|(key, _)| collides(key)) {
+            Some((_, line)) => Err(PolicyErrorKind::CollidingKey { line: *line }),
+            None => Ok(()),
+        }
     }
 
     fn group(&mut self, line: usize, name: &[u8], threshold: &[u8], members: &[&[u8]]) -> Result<(), PolicyErrorKind> {

@@ -55,15 +55,15 @@ impl Vector {
     }
 
     /// The value of a key that stands at most once.
-    pub fn find(&self, key: &str) -> Option<&str> {
-        let mut values = self.headers.iter().filter(|(have, _)| have == key).map(|(_, value)| value.as_str());
+    pub fn find<'a>(&'a self, key: &'a str) -> Option<&'a str> {
+        let mut values = self.all(key);
         let value = values.next();
         assert!(values.next().is_none(), "{}: {key} stands twice", self.name);
         value
     }
 
     /// The value of a key that stands exactly once.
-    pub fn get(&self, key: &str) -> &str {
+    pub fn get<'a>(&'a self, key: &'a str) -> &'a str {
         self.find(key).unwrap_or_else(|| panic!("{}: no {key}", self.name))
     }
 
@@ -128,4 +128,25 @@ pub fn base64(bytes: &[u8]) -> String {
 pub fn unbase64(text: &str) -> Option<Vec<u8>> {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.decode(text).ok()
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Padded base64 with the last bit set that carries nothing: not canonical any more.
+pub fn trailing_bit(text: &str) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let end = text.trim_end_matches('=').len();
+    let at = ALPHABET.iter().position(|byte| *byte == text.as_bytes()[end - 1]).unwrap();
+    assert!(end < text.len() && at % 2 == 0, "{text} has no bit to set");
+    format!("{}{}{}", &text[..end - 1], char::from(ALPHABET[at + 1]), &text[end..])
+}
+
+/// The same bytes in the base64 for URLs, which differs in two characters.
+pub fn url_safe(text: &str) -> String {
+    let safe = text.replace('+', "-").replace('/', "_");
+    assert_ne!(safe, text, "no character differs");
+    safe
 }

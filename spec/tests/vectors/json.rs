@@ -57,7 +57,7 @@ fn values() -> Vec<Vector> {
         refuse("depth-33-objects", ("too-deep", 160), "Objects count as arrays do.", objects(33)),
         refuse("duplicate-key", ("duplicate-key", 7), &format!("{twice}."), r#"{"a":1,"a":1}"#),
         refuse("duplicate-key-escaped", ("duplicate-key", 7), &format!("{twice}."), r#"{"a":1,"\u0061":2}"#),
-        refuse("duplicate-key-deep", ("duplicate-key", 15), &format!("{twice}."), r#"[{"a":{"b":[],"\u0062":{}}}]"#),
+        refuse("duplicate-key-deep", ("duplicate-key", 14), &format!("{twice}."), r#"[{"a":{"b":[],"\u0062":{}}}]"#),
         refuse("duplicate-empty-key", ("duplicate-key", 6), &format!("{twice}, an empty one too."), r#"{"":1,"":2}"#),
         refuse("surrogate-high-alone", ("lone-surrogate", 1), &format!("{half}."), r#""\ud800""#),
         refuse("surrogate-low-alone", ("lone-surrogate", 1), &format!("{half}."), r#""\udc00""#),

@@ -60,3 +60,50 @@ pub fn cosigned(checkpoint: &Checkpoint, witnesses: &[u8]) -> Note {
 pub fn note(text: &str, signatures: &[NoteSignature]) -> String {
     Note { text: text.into(), signatures: signatures.to_vec() }.to_string()
 }
+
+/// What the log signs with its Ed25519 key, even a text that is no checkpoint.
+pub fn log_signs(text: &str) -> NoteSignature {
+    signed_as(ORIGIN, text)
+}
+
+/// The same under another name.
+pub fn signed_as(name: &str, text: &str) -> NoteSignature {
+    use ed25519_dalek::Signer as _;
+    let key = skey(name, KeyKind::Ed25519, 1);
+    let bytes = ed25519_dalek::SigningKey::from_bytes(&[1; 32]).sign(text.as_bytes()).to_bytes().to_vec();
+    NoteSignature { name: name.into(), id: key.vkey().id, bytes }
+}
+
+/// Adds 2^252 + 27742317777372353535851937790883648493 to a number of 32 bytes, the lowest first.
+pub fn add_group_order(number: &mut [u8]) {
+    let mut order = [0; 32];
+    order[..16].copy_from_slice(&27_742_317_777_372_353_535_851_937_790_883_648_493_u128.to_le_bytes());
+    order[31] = 0x10;
+    let mut carry = 0;
+    for (byte, more) in number.iter_mut().zip(order) {
+        let sum = u16::from(*byte) + u16::from(more) + carry;
+        (*byte, carry) = (sum.to_le_bytes()[0], sum >> 8);
+    }
+}
+
+/// Two Ed25519 keys of the log's name whose key IDs are equal: found by trying seeds in order, until one had the key ID of
+/// one before.
+pub fn colliding_logs() -> (Skey, Skey) {
+    colliding(ORIGIN, KeyKind::Ed25519, 71_299, 82_417)
+}
+
+/// Two keys of a witness, the same way.
+pub fn colliding_witnesses() -> (Skey, Skey) {
+    colliding("witness.example/w1", KeyKind::CosignatureEd25519, 68_092, 104_929)
+}
+
+fn colliding(name: &str, kind: KeyKind, first: u64, second: u64) -> (Skey, Skey) {
+    let key = |n: u64| {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&n.to_le_bytes());
+        Skey::from_seed(name, kind, seed).unwrap()
+    };
+    let (first, second) = (key(first), key(second));
+    assert!(first.vkey().id == second.vkey().id && first.vkey() != second.vkey());
+    (first, second)
+}

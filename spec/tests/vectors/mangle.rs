@@ -1,14 +1,16 @@
 //! Mangling: whatever is done to one byte of an accepted text, it is refused, or read as exactly what it now says.
 //!
 //! A byte is set to other values, bytes are put in, the text is cut off, everywhere. All 256 values are tried in texts of
-//! up to 600 bytes; in longer ones those of [`FEW`] and three flips of a bit, and in texts of more than 2,000 bytes, most of
-//! which is base64 of keys and signatures, four values.
+//! up to [`ALL_UP_TO`] bytes; in longer ones those of [`FEW`] and three flips of a bit, and in texts of more than
+//! [`FEW_UP_TO`] bytes, most of which is base64 of keys and signatures, four values. Policies are slow to read, for each of
+//! their keys is a point of a curve: all values up to [`ALL_OF_A_POLICY_UP_TO`] bytes, and of the largest every 16th byte.
 
 use super::Chapter;
 use super::format::Vector;
 
 const ALL_UP_TO: usize = 600;
 const FEW_UP_TO: usize = 2_000;
+const ALL_OF_A_POLICY_UP_TO: usize = 120;
 /// What means something in one of the formats, or nearly.
 const FEW: [u8; 12] = *b"\n\r\t \0=+-019A";
 
@@ -29,17 +31,24 @@ pub fn mangle(chapter: &Chapter, vector: &Vector) -> (usize, usize) {
         }
     };
     let mut mangled = body.clone();
+    let policy = chapter.name == "policy";
+    let all_up_to = if policy { ALL_OF_A_POLICY_UP_TO } else { ALL_UP_TO };
+    let values = |byte| values(body.len(), all_up_to, byte);
+    let step = if policy && body.len() > FEW_UP_TO { 16 } else { 1 };
     for at in 0..body.len() {
         one(&body[..at], &|| format!("cut at {at}"));
-        for value in values(body.len(), body[at]) {
+        if at % step != 0 {
+            continue;
+        }
+        for value in values(body[at]) {
             mangled[at] = value;
             one(&mangled, &|| format!("byte {at} set to 0x{value:02x}"));
         }
         mangled[at] = body[at];
     }
-    for at in 0..=body.len() {
+    for at in (0..=body.len()).step_by(step) {
         let mut longer = [&body[..at], &[0], &body[at..]].concat();
-        for value in values(body.len(), *body.get(at).unwrap_or(&b'\n')) {
+        for value in values(*body.get(at).unwrap_or(&b'\n')) {
             longer[at] = value;
             one(&longer, &|| format!("byte 0x{value:02x} put in at {at}"));
         }
@@ -48,11 +57,13 @@ pub fn mangle(chapter: &Chapter, vector: &Vector) -> (usize, usize) {
 }
 
 /// The values tried where this byte stands, in a text of this length.
-fn values(length: usize, byte: u8) -> Vec<u8> {
+fn values(length: usize, all_up_to: usize, byte: u8) -> Vec<u8> {
     let flips = [byte ^ 1, byte ^ 0x20, byte ^ 0x80];
-    match length {
-        ..=ALL_UP_TO => (0..=255).collect(),
-        ..=FEW_UP_TO => flips.into_iter().chain(FEW).collect(),
-        _ => flips.into_iter().chain([b'\n']).collect(),
+    if length <= all_up_to {
+        (0..=255).collect()
+    } else if length <= FEW_UP_TO {
+        flips.into_iter().chain(FEW).collect()
+    } else {
+        flips.into_iter().chain([b'\n']).collect()
     }
 }

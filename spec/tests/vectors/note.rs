@@ -1,7 +1,9 @@
 //! Signed notes and their keys.
 
-use super::format::{C2SP, Vector, base64};
-use super::keys::{ORIGIN, TIME, checkpoint, log, note, skey, witness, witness_ml_dsa};
+use super::format::{C2SP, Vector, base64, trailing_bit, url_safe};
+use super::keys::{
+    ORIGIN, TIME, add_group_order, checkpoint, colliding_logs, log, note, skey, witness, witness_ml_dsa,
+};
 use spec::checkpoint::{self as checkpoints, CheckpointError, OpenError};
 use spec::cosignature;
 use spec::note::{KeyError, KeyKind, MAX_NAME_BYTES, MAX_SIGNATURES, Note, NoteError, NoteSignature, Skey, Vkey};
@@ -111,11 +113,6 @@ fn valid() -> String {
     note(&text(), &[log_line()])
 }
 
-/// The note with another last line.
-fn with_line(line: &str) -> String {
-    format!("{}\n{line}\n", text())
-}
-
 /// What is and is not a text, an empty line and signature lines.
 fn forms() -> Vec<Vector> {
     let (valid, line) = (valid(), log_line().to_string());
@@ -208,7 +205,6 @@ fn lines() -> Vec<Vector> {
     let with_other = |line: String| format!("{}\n{line}\n{ours}", text());
     let unknown = [7; 68];
     let short_zero = base64(&[7; 67]).replace('=', "");
-    let bad_bits = base64(&[0; 68]).replace("A=", "B=");
     let refused =
         |name: &str, comment: &str, line: String| refuse(name, "signature-line", "format", comment, with_other(line));
     vec![
@@ -249,12 +245,12 @@ fn lines() -> Vec<Vector> {
         refused(
             "base64-trailing-bits",
             "Bits of base64 that carry nothing are zero, else one signature had several forms.",
-            format!("\u{2014} other.example {bad_bits}"),
+            other("other.example", &unknown).replace(&base64(&unknown), &trailing_bit(&base64(&unknown))),
         ),
         refused(
             "base64-url-safe",
             "Base64 is that of RFC 4648 section 4, not the one for URLs.",
-            other("other.example", &[255; 69]).replace('/', "_"),
+            url_safe(&other("other.example", &[255; 69])),
         ),
     ]
 }
@@ -273,7 +269,7 @@ fn signatures() -> Vec<Vector> {
         note(&text, &lines)
     };
     let as_witness = cosignature::sign(&text, TIME, &skey(ORIGIN, KeyKind::CosignatureEd25519, 1));
-    let (first, second) = colliding();
+    let (first, second) = colliding_logs();
     let by_first = checkpoints::sign(&checkpoint(3), &first);
     let mut vectors = vec![
         accept(
@@ -389,33 +385,6 @@ fn signatures() -> Vec<Vector> {
     vectors
 }
 
-/// Two Ed25519 keys of one name whose key IDs are equal.
-fn colliding() -> (Skey, Skey) {
-    let key = |n: u64| {
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&n.to_le_bytes());
-        Skey::from_seed(ORIGIN, KeyKind::Ed25519, seed).unwrap()
-    };
-    let (first, second) = (key(COLLIDING.0), key(COLLIDING.1));
-    assert!(first.vkey().id == second.vkey().id && first.vkey() != second.vkey());
-    (first, second)
-}
-
-/// Found by trying numbers from 0 until one had the key ID of one before.
-const COLLIDING: (u64, u64) = (71_299, 82_417);
-
-/// Adds 2^252 + 27742317777372353535851937790883648493 to a number of 32 bytes, the lowest first.
-fn add_group_order(number: &mut [u8]) {
-    let mut order = [0; 32];
-    order[..16].copy_from_slice(&27_742_317_777_372_353_535_851_937_790_883_648_493_u128.to_le_bytes());
-    order[31] = 0x10;
-    let mut carry = 0;
-    for (byte, more) in number.iter_mut().zip(order) {
-        let sum = u16::from(*byte) + u16::from(more) + carry;
-        (*byte, carry) = (sum.to_le_bytes()[0], sum >> 8);
-    }
-}
-
 /// What is and is not a key.
 fn vkeys_and_skeys() -> Vec<Vector> {
     let spec = format!("{C2SP}signed-note.md#verifier-keys");
@@ -511,11 +480,19 @@ fn vkeys_and_skeys() -> Vec<Vector> {
             "A public key of type 0x01 has 32 bytes, not 33.",
             of(1, &[&public[..], &[0]].concat()),
         ),
-        small(
-            "vkey-base64-without-padding",
+        refuse(
+            "vkey-ml-dsa-44-without-padding",
+            "vkey-ml-dsa-44",
             "key-form",
             "Base64 is that of RFC 4648 section 4, with padding.",
-            of(4, &public).replace(ORIGIN, "w").trim_end_matches('=').to_owned(),
+            large.vkey().to_string().trim_end_matches('=').to_owned(),
+        ),
+        refuse(
+            "vkey-ml-dsa-44-trailing-bits",
+            "vkey-ml-dsa-44",
+            "key-form",
+            "Bits of base64 that carry nothing are zero, else one key had several forms.",
+            trailing_bit(&large.vkey().to_string()),
         ),
         small(
             "vkey-small-order",

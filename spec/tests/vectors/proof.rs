@@ -131,7 +131,7 @@ impl Family<'_> {
             self.refuse_body(name, "proof-line", comment, text.replacen(&first, to, 1))
         };
         // Of a consistency proof a wrong hash shows at the old root first, if it stands left of the path.
-        let bits = super::tree::trailing_bit(&first);
+        let bits = super::format::trailing_bit(&first);
         vec![
             self.refuse_body("empty", "length", "The proof has as many hashes as its tree needs.", String::new()),
             self.refuse_body(

@@ -1,7 +1,7 @@
 //! The state: its entry, and the values of its map.
 
-use super::format::Vector;
-use super::tree::{other, trailing_bit};
+use super::format::{Vector, trailing_bit};
+use super::tree::other;
 use spec::state::{
     AuthorityValue, BuildValue, ChannelValue, PolicyValue, SourceValue, StateEntry, StateError, UpdateValue, ValueError,
 };

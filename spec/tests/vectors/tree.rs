@@ -82,9 +82,3 @@ pub fn largest() -> (TreeHead, Vec<Hash>) {
 pub fn lines(hashes: &[Hash]) -> String {
     hashes.iter().map(|hash| format!("{hash}\n")).collect()
 }
-
-/// The base64 with a bit set that carries nothing.
-pub fn trailing_bit(text: &str) -> String {
-    let end = text.trim_end_matches('=').len();
-    format!("{}{}{}", &text[..end - 1], char::from(text.as_bytes()[end - 1] + 1), &text[end..])
-}
