@@ -185,8 +185,10 @@ impl Log {
         let named = |key: &Skey| policy.logs().iter().any(|log| log.vkey == *key.vkey());
         if !policy.logs().is_empty() && !keys.iter().any(named) {
             let keys: Vec<String> = keys.iter().map(|key| key.vkey().to_string()).collect();
-            let cause =
-                format!("its log lines name none of this log's keys, {}: no client would believe it", keys.join(" and "));
+            let cause = format!(
+                "its log lines name none of this log's keys, {}: no client would believe it",
+                keys.join(" and ")
+            );
             return Err(LogError::Policy { path: policy_file, cause });
         }
         let witnesses = witness_urls(&policy, &config.witnesses);

@@ -49,10 +49,20 @@ fn values() -> Vec<Vector> {
     let half = "An escape never leaves half of a surrogate pair";
     vec![
         accept("value", "value", "Everything that JSON has.", r#" {"a":[1,-0.5e+2,true,false,null,"b"],"c":{}} "#),
-        accept("escapes", "value", "All escapes, a surrogate pair among them.", r#""\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00""#),
+        accept(
+            "escapes",
+            "value",
+            "All escapes, a surrogate pair among them.",
+            r#""\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00""#,
+        ),
         accept("depth-32", "value", "At most 32 arrays and objects stand inside each other.", nested(32)),
         accept("depth-in-string", "value", "Brackets in a string are no arrays.", format!("\"{}\"", "[".repeat(40))),
-        accept("same-key-elsewhere", "value", "Different objects may have the same key.", r#"{"a":{"a":1},"b":{"a":2}}"#),
+        accept(
+            "same-key-elsewhere",
+            "value",
+            "Different objects may have the same key.",
+            r#"{"a":{"a":1},"b":{"a":2}}"#,
+        ),
         refuse("depth-33", ("too-deep", 32), "At most 32 arrays and objects stand inside each other.", nested(33)),
         refuse("depth-33-objects", ("too-deep", 160), "Objects count as arrays do.", objects(33)),
         refuse("duplicate-key", ("duplicate-key", 7), &format!("{twice}."), r#"{"a":1,"a":1}"#),
@@ -65,8 +75,18 @@ fn values() -> Vec<Vector> {
         refuse("surrogate-before-letter", ("lone-surrogate", 1), &format!("{half}."), r#""\ud800\u0041""#),
         refuse("surrogate-in-key", ("lone-surrogate", 2), &format!("{half}."), r#"{"\ud800":1}"#),
         refuse("not-utf-8", ("not-utf-8", 1), &format!("{utf8}."), b"\"\xff\"".as_slice()),
-        refuse("not-utf-8-overlong", ("not-utf-8", 1), &format!("{utf8}, no overlong form."), b"\"\xc0\x80\"".as_slice()),
-        refuse("not-utf-8-surrogate", ("not-utf-8", 1), &format!("{utf8}, no surrogate."), b"\"\xed\xa0\x80\"".as_slice()),
+        refuse(
+            "not-utf-8-overlong",
+            ("not-utf-8", 1),
+            &format!("{utf8}, no overlong form."),
+            b"\"\xc0\x80\"".as_slice(),
+        ),
+        refuse(
+            "not-utf-8-surrogate",
+            ("not-utf-8", 1),
+            &format!("{utf8}, no surrogate."),
+            b"\"\xed\xa0\x80\"".as_slice(),
+        ),
         refuse("byte-order-mark", ("not-json", 0), "No byte order mark stands before the value.", "\u{feff}1"),
     ]
 }
@@ -113,7 +133,11 @@ fn read() -> Vec<Vector> {
     vec![
         accept("integer", "integer", "The largest integer is 2^53-1.", "9007199254740991"),
         accept("integer-zero", "integer", "The smallest integer is 0.", "0"),
-        integer("integer-2-53", "The largest integer is 2^53-1, for not all readers keep larger ones.", "9007199254740992"),
+        integer(
+            "integer-2-53",
+            "The largest integer is 2^53-1, for not all readers keep larger ones.",
+            "9007199254740992",
+        ),
         integer("integer-2-64", "The largest integer is 2^53-1, and 2^64 + 1 is not 1.", "18446744073709551617"),
         integer("integer-negative", "Integers have no sign.", "-1"),
         integer("integer-minus-zero", "Integers have no sign.", "-0"),

@@ -163,8 +163,12 @@ fn proofs() -> Vec<Vector> {
         by_empty.accept("absent-by-empty", "The proof ends in an empty subtree."),
         alone.accept("only-key", "A map of one key has the key's leaf as its root, and the proof depth 0."),
         of_empty.accept("empty-map", "The root of an empty map is 32 zero bytes, and proves every key absent."),
-        present("other-value", "root", "The proof is that of another value.", &|answer| answer.value = Some("brazil\n")),
-        present("absence-of-present", "root", "A key that is there is not proved absent.", &|answer| answer.value = None),
+        present("other-value", "root", "The proof is that of another value.", &|answer| {
+            answer.value = Some("brazil\n")
+        }),
+        present("absence-of-present", "root", "A key that is there is not proved absent.", &|answer| {
+            answer.value = None
+        }),
         present("value-of-other-key", "root", "The proof is that of another key.", &|answer| answer.key = "tree"),
         present("other-root", "root", "The proof leads to the map's root.", &|answer| answer.root = other(7)),
         present("sibling-changed", "root", "The proof leads to the map's root.", &|answer| {
@@ -190,9 +194,14 @@ fn proofs() -> Vec<Vector> {
             answer.proof.mask = vec![0; 32];
             answer.proof.mask.push(0xc0);
         }),
-        present("sibling-empty", "empty-sibling", "An empty sibling is a bit 0 of the mask and not listed.", &|answer| {
-            answer.proof.siblings[0] = maps::EMPTY;
-        }),
+        present(
+            "sibling-empty",
+            "empty-sibling",
+            "An empty sibling is a bit 0 of the mask and not listed.",
+            &|answer| {
+                answer.proof.siblings[0] = maps::EMPTY;
+            },
+        ),
         present(
             "other-leaf-beside-value",
             "other-beside-value",
@@ -227,9 +236,8 @@ fn proofs() -> Vec<Vector> {
 }
 
 fn rows() -> Vec<Vector> {
-    let path = |name: &str, comment: &str, body: &[u8]| {
-        Vector::accept(name, SPEC, comment, body).with("format", "tile-path")
-    };
+    let path =
+        |name: &str, comment: &str, body: &[u8]| Vector::accept(name, SPEC, comment, body).with("format", "tile-path");
     let bad_path = |name: &str, comment: &str, body: &[u8]| {
         Vector::refuse(name, "path", "tile-path", SPEC, comment, body).with("format", "tile-path")
     };
@@ -256,7 +264,12 @@ fn rows() -> Vec<Vector> {
         bad_path("path-low-half-set", "The last low half is 0 if the number is odd.", &[3, 0xab, 0xcd]),
         bad_path("path-64-nibbles", "The deepest tile has 63 nibbles.", &[[64].as_slice(), &[0; 32]].concat()),
         accept("row-root", top, "The root's tile exists with one leaf, here in slot 3.", row(1 << 24, &[&three])),
-        accept("row", below, "Two leaves whose paths begin with nibble 3, in the slots of their second one.", both.clone()),
+        accept(
+            "row",
+            below,
+            "Two leaves whose paths begin with nibble 3, in the slots of their second one.",
+            both.clone(),
+        ),
         accept("row-node", below, "A slot with two leaves or more has the subtree's hash.", row(2 << 24, &[&[7; 32]])),
         refuse("row-empty", "row-length", top, "A row begins with four bytes of tags.", Vec::new()),
         refuse("row-short", "row-length", below, "A row is as long as its tags say.", both[..both.len() - 1].to_vec()),

@@ -69,12 +69,7 @@ pub fn make() -> Vec<Vector> {
             &all[..3],
             node_hash(&node_hash(&a, &b), &node_hash(&c, &c)),
         ),
-        refuse(
-            "split-in-the-middle",
-            "The left part is the larger one.",
-            &all[..3],
-            node_hash(&a, &node_hash(&b, &c)),
-        ),
+        refuse("split-in-the-middle", "The left part is the larger one.", &all[..3], node_hash(&a, &node_hash(&b, &c))),
         refuse("entries-reversed", "The order of entries counts.", &all[..3], mth(&[all[2], all[1], all[0]])),
         refuse(
             "node-as-entry",

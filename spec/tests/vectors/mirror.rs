@@ -434,7 +434,12 @@ fn infos() -> Vec<Vector> {
         refuse("info-crlf", "number", &format!("{three}, U+000A alone."), "600\r\n256\r\nYSB0aWNrZXQ=\r\n"),
         refuse("info-size-leading-zero", "number", &format!("{decimal}."), "0600\n256\nYSB0aWNrZXQ=\n"),
         refuse("info-size-empty", "number", &format!("{decimal}."), "\n256\nYSB0aWNrZXQ=\n"),
-        refuse("info-size-beyond-2-64", "number", "2^64 + 600 is not 600.", "18446744073709552216\n256\nYSB0aWNrZXQ=\n"),
+        refuse(
+            "info-size-beyond-2-64",
+            "number",
+            "2^64 + 600 is not 600.",
+            "18446744073709552216\n256\nYSB0aWNrZXQ=\n",
+        ),
         refuse("info-next-plus", "number", &format!("{decimal}."), "600\n+256\nYSB0aWNrZXQ=\n"),
         refuse("info-ticket-without-padding", "ticket", &format!("{opaque} with padding."), "600\n256\nYSB0aWNrZXQ\n"),
         refuse(

@@ -163,12 +163,7 @@ impl Family<'_> {
                 "Each hash is followed by LF, the last one too.",
                 text.trim_end().into(),
             ),
-            self.refuse_body(
-                "empty-line",
-                "proof-line",
-                "An empty line is no hash.",
-                format!("\n{text}"),
-            ),
+            self.refuse_body("empty-line", "proof-line", "An empty line is no hash.", format!("\n{text}")),
         ]
     }
 }
@@ -226,12 +221,7 @@ fn inclusion(tree: &Tree) -> Vec<Vector> {
         ),
         main.refuse("size-zero", "index-beyond-size", "Nothing is in the empty tree.", &[("size", "0".into())]),
         main.refuse("size-other-shape", "length", "In a tree of 6 the path is shorter.", &[("size", "6".into())]),
-        main.refuse(
-            "hash-other",
-            "root",
-            "A proof with another hash leads to another root.",
-            &[],
-        ),
+        main.refuse("hash-other", "root", "A proof with another hash leads to another root.", &[]),
     ];
     let last = vectors.len() - 1;
     let mut wrong = main.proof.clone();
@@ -283,12 +273,7 @@ fn consistency(tree: &Tree) -> Vec<Vector> {
             &[("old-root", other(7).to_string())],
         ),
         main.refuse("root-other", "root", "The proof leads to the new root.", &[("root", other(7).to_string())]),
-        main.refuse_body(
-            "hash-other",
-            "root",
-            "A hash to the right of the path changes the new root.",
-            lines(&wrong),
-        ),
+        main.refuse_body("hash-other", "root", "A hash to the right of the path changes the new root.", lines(&wrong)),
         main.refuse(
             "old-beyond-new",
             "old-size-beyond-size",
@@ -397,12 +382,7 @@ fn subtrees(tree: &Tree) -> Vec<Vector> {
             "The proof leads to the subtree's hash.",
             &[("hash", other(7).to_string())],
         ),
-        main.refuse(
-            "other-root",
-            "root",
-            "The proof leads to the tree's root.",
-            &[("root", other(7).to_string())],
-        ),
+        main.refuse("other-root", "root", "The proof leads to the tree's root.", &[("root", other(7).to_string())]),
     ];
     vectors.extend(inclusion.common());
     vectors.extend(main.common());

@@ -90,7 +90,12 @@ fn entries() -> Vec<Vector> {
         refuse("entry-fifth-line", "lines", "There are four lines.", format!("{good}\n")),
         refuse("entry-three-lines", "lines", "There are four lines.", good.replacen("rules 1\n", "", 1)),
         refuse("entry-empty", "lines", "There are four lines.", String::new()),
-        refuse("entry-long", "length", "A state entry has at most 114 bytes.", good.replacen("1795", &"1".repeat(60), 1)),
+        refuse(
+            "entry-long",
+            "length",
+            "A state entry has at most 114 bytes.",
+            good.replacen("1795", &"1".repeat(60), 1),
+        ),
     ]
 }
 
@@ -99,7 +104,8 @@ const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
 
 fn values() -> Vec<Vector> {
     let build = format!("build 5\nhttps://a.example PASSED {A} 7\nhttps://b.example FAILED {B} 6\n");
-    let source = format!("https://a.example examined contradicted {A} 7\nhttps://a.example held confirmed {B} 8\nsource 5\n");
+    let source =
+        format!("https://a.example examined contradicted {A} 7\nhttps://a.example held confirmed {B} 8\nsource 5\n");
     let policy = format!("3 {A} 9\nhttps://a.example confirmed {B} 10\n");
     let authority = format!("2 {A} 9\n");
     let withdrawn = format!("withdrawn 12 {A}\n");
@@ -109,24 +115,65 @@ fn values() -> Vec<Vector> {
     vec![
         accept("authority", "authority", "Epoch, id and index of the record in force.", authority.clone()),
         accept("update", "update", "An update in force, and its index.", "live 12\n"),
-        accept("update-withdrawn", "update", "A withdrawn update, its index, and the withdrawal's id.", withdrawn.clone()),
+        accept(
+            "update-withdrawn",
+            "update",
+            "A withdrawn update, its index, and the withdrawal's id.",
+            withdrawn.clone(),
+        ),
         accept("build", "build", "A build's index, and each party's last rebuild.", build.clone()),
         accept("build-alone", "build", "A build that nobody rebuilt.", "build 5\n"),
         accept("source", "source", "A source's index, and each party's last review of each kind.", source.clone()),
         accept("policy", "policy", "Epoch, id and index, and each party's last review.", policy.clone()),
-        refuse("authority-no-newline", "authority", "unterminated", "Each line ends in LF.", authority.trim_end().into()),
+        refuse(
+            "authority-no-newline",
+            "authority",
+            "unterminated",
+            "Each line ends in LF.",
+            authority.trim_end().into(),
+        ),
         refuse("authority-upper-case-id", "authority", "line", "Ids are lower-case hex.", authority.to_uppercase()),
         refuse("authority-short-id", "authority", "line", "An id is 32 bytes.", authority.replacen('a', "", 2)),
         refuse("authority-epoch-plus", "authority", "line", "Numbers have no sign.", format!("+{authority}")),
-        refuse("authority-two-lines", "authority", "line", "An authority has one line.", format!("{authority}3 {A} 9\n")),
+        refuse(
+            "authority-two-lines",
+            "authority",
+            "line",
+            "An authority has one line.",
+            format!("{authority}3 {A} 9\n"),
+        ),
         refuse("authority-empty", "authority", "unterminated", "No value is empty.", String::new()),
         refuse("update-unknown-word", "update", "line", "An update is live or withdrawn.", "gone 12\n".into()),
-        refuse("update-live-by", "update", "line", "A live update has no withdrawal.", withdrawn.replace("withdrawn", "live")),
+        refuse(
+            "update-live-by",
+            "update",
+            "line",
+            "A live update has no withdrawal.",
+            withdrawn.replace("withdrawn", "live"),
+        ),
         refuse("update-withdrawn-by-nobody", "update", "line", "A withdrawal is named.", "withdrawn 12\n".into()),
         refuse("update-two-spaces", "update", "line", "One space parts the words of a line.", "live  12\n".into()),
-        refuse("build-without-own-line", "build", "incomplete", "The line about the key is always there.", build.replacen("build 5\n", "", 1)),
-        refuse("build-own-line-twice", "build", "repeated", "There is one line about the key.", build.replacen("build 5\n", "build 5\nbuild 6\n", 1)),
-        refuse("build-same-line-twice", "build", "order", "No line is there twice.", build.replacen("build 5\n", "build 5\nbuild 5\n", 1)),
+        refuse(
+            "build-without-own-line",
+            "build",
+            "incomplete",
+            "The line about the key is always there.",
+            build.replacen("build 5\n", "", 1),
+        ),
+        refuse(
+            "build-own-line-twice",
+            "build",
+            "repeated",
+            "There is one line about the key.",
+            build.replacen("build 5\n", "build 5\nbuild 6\n", 1),
+        ),
+        refuse(
+            "build-same-line-twice",
+            "build",
+            "order",
+            "No line is there twice.",
+            build.replacen("build 5\n", "build 5\nbuild 5\n", 1),
+        ),
         refuse(
             "build-not-sorted",
             "build",
@@ -141,11 +188,41 @@ fn values() -> Vec<Vector> {
             "There is one line a party.",
             build.replacen("b.example", "a.example", 1).replacen("FAILED", "PASSED", 1).replacen(" 7\n", " 6\n", 1),
         ),
-        refuse("build-lower-case-outcome", "build", "line", "A rebuild is PASSED or FAILED.", build.replacen("PASSED", "passed", 1)),
-        refuse("build-party-no-https", "build", "line", "A party begins with https.", build.replacen("https", "http", 1)),
-        refuse("build-party-upper-case", "build", "line", "A party is in lower case.", build.replacen("a.example", "A.example", 1)),
-        refuse("source-unknown-claim", "source", "line", "A review is of held or examined.", source.replacen("held", "heard", 1)),
-        refuse("source-unknown-outcome", "source", "line", "An outcome is confirmed or contradicted.", source.replacen("confirmed", "conformed", 1)),
+        refuse(
+            "build-lower-case-outcome",
+            "build",
+            "line",
+            "A rebuild is PASSED or FAILED.",
+            build.replacen("PASSED", "passed", 1),
+        ),
+        refuse(
+            "build-party-no-https",
+            "build",
+            "line",
+            "A party begins with https.",
+            build.replacen("https", "http", 1),
+        ),
+        refuse(
+            "build-party-upper-case",
+            "build",
+            "line",
+            "A party is in lower case.",
+            build.replacen("a.example", "A.example", 1),
+        ),
+        refuse(
+            "source-unknown-claim",
+            "source",
+            "line",
+            "A review is of held or examined.",
+            source.replacen("held", "heard", 1),
+        ),
+        refuse(
+            "source-unknown-outcome",
+            "source",
+            "line",
+            "An outcome is confirmed or contradicted.",
+            source.replacen("confirmed", "conformed", 1),
+        ),
         refuse(
             "source-claim-twice",
             "source",
@@ -153,9 +230,27 @@ fn values() -> Vec<Vector> {
             "There is one line a party and claim.",
             source.replacen("held", "examined", 1).replacen("confirmed", "contradicted", 1),
         ),
-        refuse("source-without-own-line", "source", "incomplete", "The line about the key is always there.", source.replacen("source 5\n", "", 1)),
-        refuse("policy-without-own-line", "policy", "incomplete", "The line about the key is always there.", policy.replacen(&format!("3 {A} 9\n"), "", 1)),
-        refuse("policy-own-line-twice", "policy", "repeated", "There is one line about the key.", policy.replacen(" 9\n", &format!(" 9\n4 {A} 9\n"), 1)),
+        refuse(
+            "source-without-own-line",
+            "source",
+            "incomplete",
+            "The line about the key is always there.",
+            source.replacen("source 5\n", "", 1),
+        ),
+        refuse(
+            "policy-without-own-line",
+            "policy",
+            "incomplete",
+            "The line about the key is always there.",
+            policy.replacen(&format!("3 {A} 9\n"), "", 1),
+        ),
+        refuse(
+            "policy-own-line-twice",
+            "policy",
+            "repeated",
+            "There is one line about the key.",
+            policy.replacen(" 9\n", &format!(" 9\n4 {A} 9\n"), 1),
+        ),
         refuse("policy-empty-line", "policy", "line", "An empty line says nothing.", format!("\n{policy}")),
     ]
 }
@@ -177,13 +272,48 @@ fn channels() -> Vec<Vector> {
         refuse("channel-sequence-zero", "sequence", "Sequences count from 1.", "sequence 0\n".into()),
         refuse("channel-target-sequence-zero", "sequence", "Sequences count from 1.", good.replacen("- 5", "- 0", 1)),
         refuse("channel-above-last", "sequence", "No sequence is above the last.", good.replacen("64 7", "64 8", 1)),
-        refuse("channel-sequence-shared", "sequence", "No two updates share a sequence.", good.replacen("- 5", "- 7", 1)),
-        refuse("channel-no-sequence", "incomplete", "The sequence is always there.", good.replacen("sequence 7\n", "", 1)),
-        refuse("channel-target-twice", "repeated", "There is one line a target.", good.replacen("linux-x86_64", "-", 1)),
+        refuse(
+            "channel-sequence-shared",
+            "sequence",
+            "No two updates share a sequence.",
+            good.replacen("- 5", "- 7", 1),
+        ),
+        refuse(
+            "channel-no-sequence",
+            "incomplete",
+            "The sequence is always there.",
+            good.replacen("sequence 7\n", "", 1),
+        ),
+        refuse(
+            "channel-target-twice",
+            "repeated",
+            "There is one line a target.",
+            good.replacen("linux-x86_64", "-", 1),
+        ),
         refuse("channel-target-upper-case", "line", "A target is in lower case.", good.replacen("linux", "Linux", 1)),
-        refuse("channel-target-hyphen-first", "line", "A target begins with a letter or digit.", good.replacen("linux", "-linux", 1)),
-        refuse("channel-target-empty", "line", "No target is written as a hyphen.", good.replacen("target - ", "target  ", 1)),
-        refuse("channel-target-65-bytes", "line", "A target has at most 64 bytes.", good.replacen("linux-x86_64", &"t".repeat(65), 1)),
-        refuse("channel-not-sorted", "order", "Lines are sorted by their bytes.", format!("target - 5 {A} 20\nsequence 7\n")),
+        refuse(
+            "channel-target-hyphen-first",
+            "line",
+            "A target begins with a letter or digit.",
+            good.replacen("linux", "-linux", 1),
+        ),
+        refuse(
+            "channel-target-empty",
+            "line",
+            "No target is written as a hyphen.",
+            good.replacen("target - ", "target  ", 1),
+        ),
+        refuse(
+            "channel-target-65-bytes",
+            "line",
+            "A target has at most 64 bytes.",
+            good.replacen("linux-x86_64", &"t".repeat(65), 1),
+        ),
+        refuse(
+            "channel-not-sorted",
+            "order",
+            "Lines are sorted by their bytes.",
+            format!("target - 5 {A} 20\nsequence 7\n"),
+        ),
     ]
 }

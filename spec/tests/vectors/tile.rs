@@ -140,9 +140,10 @@ fn tiles() -> Vec<Vector> {
     let inputs = |vector: Vector, path: &str, others: &[&str]| {
         let vector = vector.with("format", "tile").with("path", path).with("size", SIZE);
         let vector = vector.with("root", tree.head(SIZE).root);
-        known.iter().filter(|(path, _)| others.contains(path)).fold(vector, |vector, (path, bytes)| {
-            vector.with("other-path", path).with("other-base64", base64(bytes))
-        })
+        known
+            .iter()
+            .filter(|(path, _)| others.contains(path))
+            .fold(vector, |vector, (path, bytes)| vector.with("other-path", path).with("other-base64", base64(bytes)))
     };
     let (full, partial, upper) = (known[0].0, known[1].0, known[2].0);
     let accept = |name: &str, path: &str, others: &[&str], comment: &str, body: Vec<u8>| {

@@ -115,7 +115,8 @@ fn sign_subtree(vector: &Vector) -> String {
 
 pub fn make() -> Vec<Vector> {
     let world = World { tree: Tree::new(14) };
-    [world.accepted(), world.malformed(), world.refused(), world.subtrees(), world.subtrees_refused(), answers()].concat()
+    [world.accepted(), world.malformed(), world.refused(), world.subtrees(), world.subtrees_refused(), answers()]
+        .concat()
 }
 
 struct World {
@@ -432,9 +433,7 @@ impl World {
     }
 
     fn refused(&self) -> Vec<Vector> {
-        let advance = |keys: &[Skey]| {
-            body(3, &self.tree.consistency(3, 7), &signed(&self.tree.checkpoint(7), keys))
-        };
+        let advance = |keys: &[Skey]| body(3, &self.tree.consistency(3, 7), &signed(&self.tree.checkpoint(7), keys));
         let foreign = Checkpoint::new("other.example/log", self.tree.head(7));
         let foreign = signed(&foreign, &[skey("other.example/log", KeyKind::Ed25519, 1)]);
         let ours = checkpoints::sign(&self.tree.checkpoint(7), &log());
@@ -460,9 +459,8 @@ impl World {
             let answer = format!("{}\n", latest.unwrap_or(0));
             vector.with("content-type", "text/x.tlog.size").with("answer-base64", base64(answer.as_bytes()))
         };
-        let inconsistent = |name: &str, comment: &str, body: String| {
-            self.refuse((name, 422, "inconsistent"), Some(3), comment, body)
-        };
+        let inconsistent =
+            |name: &str, comment: &str, body: String| self.refuse((name, 422, "inconsistent"), Some(3), comment, body);
         let verifies = "If a Merkle Consistency Proof doesn't verify, the status is 422";
         vec![
             self.refuse(
@@ -527,13 +525,7 @@ impl World {
                 7,
                 "If the old size isn't the latest cosigned size, the status MUST be 409 and the body that size.",
             ),
-            stale(
-                "old-size-ahead",
-                Some(3),
-                5,
-                7,
-                "The old size MUST match the latest cosigned size, from above too.",
-            ),
+            stale("old-size-ahead", Some(3), 5, 7, "The old size MUST match the latest cosigned size, from above too."),
             stale(
                 "old-size-zero-to-ask",
                 Some(5),
@@ -575,7 +567,11 @@ impl World {
                 with_proof(&[good.as_slice(), &[other(7)]].concat()),
             ),
             inconsistent("proof-other-hash", &format!("{verifies}."), with_proof(&wrong)),
-            inconsistent("proof-swapped", &format!("{verifies}, the order of its hashes included."), with_proof(&swapped)),
+            inconsistent(
+                "proof-swapped",
+                &format!("{verifies}, the order of its hashes included."),
+                with_proof(&swapped),
+            ),
             inconsistent(
                 "new-root-other",
                 &format!("{verifies}, here it leads to another root than the checkpoint's."),
@@ -715,7 +711,11 @@ impl World {
                 "A hash line MUST follow the range line.",
                 format!("{range}\n{}", signed(&self.tree.checkpoint(14), &[witness(1)])),
             ),
-            with_hash("subtree-hash-31-bytes", &format!("{}\n", base64(&[7; 31])), "The hash line is base64 of a hash."),
+            with_hash(
+                "subtree-hash-31-bytes",
+                &format!("{}\n", base64(&[7; 31])),
+                "The hash line is base64 of a hash.",
+            ),
             with_hash(
                 "subtree-hash-without-padding",
                 &hash_line.replace('=', ""),
