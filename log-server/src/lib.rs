@@ -233,7 +233,8 @@ impl Log {
         };
         let router = http::routes(api).merge(metrics.registry.routes());
         let limits = Limits { body_bytes: spec::record::MAX_SUBMISSION_BYTES, ..Limits::default() };
-        let publisher = Publisher { policy, store, witnesses, refresh, clock, metrics, published, confirmed };
+        let publisher =
+            Publisher { policy: Arc::new(policy), store, witnesses, refresh, clock, metrics, published, confirmed };
 
         let mut publishing = tokio::spawn(publisher.run(heads));
         let mut sequencing = tokio::spawn(sequence(sequencer, confirmation.clone(), submissions, heads_in));
