@@ -341,8 +341,9 @@ impl UploadRefusal {
     /// The HTTP status. With 409 goes a [`MirrorInfo`].
     pub fn status(&self) -> u16 {
         match self {
+            // No known log has such an origin.
+            Self::UnknownOrigin { .. } | Self::Malformed(MalformedUpload::Origin) => 404,
             Self::Malformed(_) | Self::NothingSaved { .. } => 400,
-            Self::UnknownOrigin { .. } => 404,
             Self::NoPending { .. } | Self::Package(PackageError::Proof(_)) => 422,
             Self::UnknownEnd { .. } | Self::EndBehind { .. } | Self::StartBeyondNext { .. } | Self::Excess { .. } => {
                 409
@@ -354,8 +355,8 @@ impl UploadRefusal {
     /// The name, stable, for programs and metrics.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::UnknownOrigin { .. } | Self::Malformed(MalformedUpload::Origin) => "unknown-origin",
             Self::Malformed(_) => "malformed-request",
-            Self::UnknownOrigin { .. } => "unknown-origin",
             Self::NoPending { .. } => "no-pending-checkpoint",
             Self::UnknownEnd { .. } => "unknown-end",
             Self::EndBehind { .. } => "end-behind-mirror",
@@ -704,7 +705,8 @@ mod tests {
         let mut origin = head(upload(0, 1));
         origin[2] = 0xff;
         assert_eq!(Upload::parse(&origin), Err(MalformedUpload::Origin));
-        assert_eq!(UploadRefusal::from(MalformedUpload::Origin).status(), 400);
+        let refusal = UploadRefusal::from(MalformedUpload::Origin);
+        assert_eq!((refusal.status(), refusal.name()), (404, "unknown-origin"));
         assert_eq!(Upload { ticket: vec![0; 65_536], ..upload(0, 1) }.encode(), None);
         let most = Upload { ticket: vec![0; 65_535], origin: "x".repeat(65_535), ..upload(0, 1) };
         assert_eq!(head(most.clone()).len(), MAX_UPLOAD_HEAD_BYTES);

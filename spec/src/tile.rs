@@ -80,10 +80,8 @@ impl Tile {
 
     /// Computes the hash of `node` from this tile's hashes; `None` if they do not reach or the node is not in this tile.
     ///
-    /// For tiles of one's own: what came from outside is read from [`Authenticated`].
-    ///
-    /// Cost: up to 127 node hashes for the highest level inside the tile, none for the lowest.
-    pub fn node(&self, hashes: &[Hash], node: Node) -> Option<Hash> {
+    /// Not public: who reads a hash out of a tile of others does it by [`authenticate`].
+    fn node(&self, hashes: &[Hash], node: Node) -> Option<Hash> {
         if Self::of(node) != *self {
             return None;
         }

@@ -13,9 +13,19 @@ mod mangle;
 
 mod checkpoint;
 mod cosignature;
+mod entry_bundle;
+mod json;
+mod map;
+mod merkle;
+mod mirror;
 mod note;
 mod policy;
+mod proof;
+mod state;
+mod tile;
 mod tlog_proof;
+mod tree;
+mod witness;
 
 use format::Vector;
 use std::collections::BTreeSet;
@@ -48,6 +58,15 @@ const CHAPTERS: &[Chapter] = &[
     Chapter { name: "note", make: note::make, run: note::run, accepts: Some(note::accepts) },
     Chapter { name: "policy", make: policy::make, run: policy::run, accepts: Some(policy::accepts) },
     Chapter { name: "tlog_proof", make: tlog_proof::make, run: tlog_proof::run, accepts: Some(tlog_proof::accepts) },
+    Chapter { name: "entry_bundle", make: entry_bundle::make, run: entry_bundle::run, accepts: None },
+    Chapter { name: "json", make: json::make, run: json::run, accepts: None },
+    Chapter { name: "map", make: map::make, run: map::run, accepts: Some(map::accepts) },
+    Chapter { name: "merkle", make: merkle::make, run: merkle::run, accepts: None },
+    Chapter { name: "mirror", make: mirror::make, run: mirror::run, accepts: Some(mirror::accepts) },
+    Chapter { name: "proof", make: proof::make, run: proof::run, accepts: Some(proof::accepts) },
+    Chapter { name: "state", make: state::make, run: state::run, accepts: Some(state::accepts) },
+    Chapter { name: "tile", make: tile::make, run: tile::run, accepts: Some(tile::accepts) },
+    Chapter { name: "witness", make: witness::make, run: witness::run, accepts: Some(witness::accepts) },
 ];
 
 /// Folders of vectors that stand elsewhere: the chapter's own tests make them.
