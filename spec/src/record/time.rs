@@ -146,7 +146,7 @@ mod tests {
         ] {
             assert_eq!(parse(&good.replacen(from, to, 1)), None, "{from} {to}");
         }
-        assert_eq!(parse(&" ".to_string()), None);
+        assert_eq!(parse(" "), None);
         assert_eq!(parse(""), None);
     }
 }

@@ -6,6 +6,7 @@ use super::note::{note_error, open_error, vkeys};
 use spec::checkpoint::{self as checkpoints, Checkpoint, OpenError};
 use spec::cosignature;
 use spec::note::{KeyKind, MAX_NAME_BYTES, Note, NoteSignature, Skey, Vkey};
+use std::slice::from_ref;
 
 pub fn run(vector: &Vector) -> String {
     let opened = Note::parse(&vector.body)
@@ -201,7 +202,7 @@ fn signatures() -> Vec<Vector> {
             "Logs SHOULD use ML-DSA-44 cosignatures to sign the checkpoint.",
             &text,
             &[&large],
-            &[ml_dsa.clone()],
+            from_ref(&ml_dsa),
         ),
         good(
             "both-algorithms",
@@ -222,14 +223,14 @@ fn signatures() -> Vec<Vector> {
             "One signature by a key of the log is enough.",
             &text,
             &both,
-            &[ed25519.clone()],
+            from_ref(&ed25519),
         ),
         good(
             "ml-dsa-44-extension-added",
             "The ML-DSA-44 format does not sign extension lines, so this one can be anybody's.",
             &extended,
             &[&large],
-            &[ml_dsa.clone()],
+            from_ref(&ml_dsa),
         ),
         bad(
             "extension-added",
@@ -238,7 +239,7 @@ fn signatures() -> Vec<Vector> {
             "An Ed25519 log signature covers the whole text, extension lines included.",
             &extended,
             &[&small],
-            &[ed25519.clone()],
+            from_ref(&ed25519),
         ),
         bad(
             "size-changed",
@@ -247,7 +248,7 @@ fn signatures() -> Vec<Vector> {
             "The signature covers the tree size.",
             &grown,
             &[&small],
-            &[ed25519.clone()],
+            from_ref(&ed25519),
         ),
         bad(
             "ml-dsa-44-size-changed",
@@ -256,7 +257,7 @@ fn signatures() -> Vec<Vector> {
             "The signature covers the tree size.",
             &grown,
             &[&large],
-            &[ml_dsa.clone()],
+            from_ref(&ml_dsa),
         ),
         bad(
             "ed25519-fails-beside-ml-dsa-44",

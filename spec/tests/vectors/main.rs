@@ -32,6 +32,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Reads a text and writes what was read.
+type Accepts = fn(&Vector, &[u8]) -> Option<Vec<u8>>;
+
 /// A chapter that has vectors.
 pub struct Chapter {
     /// Its module in `spec`, and its folder.
@@ -44,7 +47,7 @@ pub struct Chapter {
     /// Reads a text in the place of an accepted vector's and writes what was read; nothing if it is refused, or if this
     /// vector is not of a text format. Where one value has several forms, the text itself is returned if it says what was
     /// read.
-    pub accepts: Option<fn(&Vector, &[u8]) -> Option<Vec<u8>>>,
+    pub accepts: Option<Accepts>,
 }
 
 const CHAPTERS: &[Chapter] = &[

@@ -7,6 +7,7 @@ use super::keys::{
 use spec::checkpoint::{self as checkpoints, CheckpointError, OpenError};
 use spec::cosignature;
 use spec::note::{KeyError, KeyKind, MAX_NAME_BYTES, MAX_SIGNATURES, Note, NoteError, NoteSignature, Skey, Vkey};
+use std::slice::from_ref;
 
 pub fn run(vector: &Vector) -> String {
     let outcome = match vector.get("format") {
@@ -316,7 +317,7 @@ fn signatures() -> Vec<Vector> {
             "bad-signature",
             "signatures",
             "If no signature from a known key verifies, the note MUST be rejected.",
-            note(&text, &[failing.clone()]),
+            note(&text, from_ref(&failing)),
         ),
         refuse(
             "known-key-fails-beside-good-one",
@@ -330,7 +331,7 @@ fn signatures() -> Vec<Vector> {
             "bad-signature",
             "signatures",
             "The signature is verified over the very text.",
-            note(&text.replacen("\n3\n", "\n4\n", 1), &[ours.clone()]),
+            note(&text.replacen("\n3\n", "\n4\n", 1), from_ref(&ours)),
         ),
         refuse(
             "only-unknown-keys",
@@ -360,13 +361,13 @@ fn signatures() -> Vec<Vector> {
             "key-id-of-one",
             &spec,
             "A key of which another one with the same name and key ID exists.",
-            note(&text, &[by_first.clone()]),
+            note(&text, from_ref(&by_first)),
         )
         .with("format", "note")
         .with("vkey", first.vkey()),
     );
     vectors.push(
-        Vector::refuse("key-id-collision", "key-id-of-one", "bad-signature", &spec, "If name and ID match a known key, verifiers MUST verify the signature, so of two known keys with both the same, one fails.", note(&text, &[by_first.clone()]))
+        Vector::refuse("key-id-collision", "key-id-of-one", "bad-signature", &spec, "If name and ID match a known key, verifiers MUST verify the signature, so of two known keys with both the same, one fails.", note(&text, from_ref(&by_first)))
             .with("format", "note")
             .with_all("vkey", [first.vkey(), second.vkey()]),
     );
