@@ -163,6 +163,18 @@ fn mangled_texts_are_refused_or_themselves() {
     });
 }
 
+/// A chapter that has a prose file names each of its vectors there.
+#[test]
+fn the_prose_names_every_vector() {
+    for chapter in CHAPTERS {
+        let path = folder().join("..").join(format!("{}.md", chapter.name));
+        let Ok(prose) = fs::read_to_string(path) else { continue };
+        for name in names(&folder().join(chapter.name)) {
+            assert!(prose.contains(&format!("`{name}`")), "{}.md does not name the vector {name}", chapter.name);
+        }
+    }
+}
+
 /// Reads the files as `vectors/README.md` says, without a line of the reader above.
 #[test]
 fn the_grammar_is_as_simple_as_it_says() {
