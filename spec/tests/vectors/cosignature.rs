@@ -454,7 +454,7 @@ fn ml_dsa() -> Vec<Vector> {
             over(&other_root(&text)),
         ),
         refuse(
-            "ml-dsa-44-size-007",
+            "ml-dsa-44-size-003",
             "ml-dsa-44",
             "size",
             ML_DSA,

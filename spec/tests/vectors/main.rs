@@ -163,15 +163,44 @@ fn mangled_texts_are_refused_or_themselves() {
     });
 }
 
-/// A chapter that has a prose file names each of its vectors there.
+/// The table at the end of a chapter's prose leads from each rule to its vectors, and leaves none out.
 #[test]
-fn the_prose_names_every_vector() {
+fn every_vector_stands_in_the_prose() {
+    let words = |text: &str| -> BTreeSet<String> { text.split('`').skip(1).step_by(2).map(String::from).collect() };
     for chapter in CHAPTERS {
-        let path = folder().join("..").join(format!("{}.md", chapter.name));
-        let Ok(prose) = fs::read_to_string(path) else { continue };
-        for name in names(&folder().join(chapter.name)) {
-            assert!(prose.contains(&format!("`{name}`")), "{}.md does not name the vector {name}", chapter.name);
+        let file = folder().join(format!("../{}.md", chapter.name));
+        let prose = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let table = prose.split("# Every MUST, and its vectors\n").nth(1).unwrap().split("\n# ").next().unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit_once(" | "));
+        let named: BTreeSet<_> = rows.flat_map(|(_, vectors)| words(vectors)).collect();
+        let there = names(&folder().join(chapter.name));
+        let (missing, surplus) = (there.difference(&named), named.difference(&there));
+        let (missing, surplus) = (missing.collect::<Vec<_>>(), surplus.collect::<Vec<_>>());
+        assert!(missing.is_empty() && surplus.is_empty(), "{}: {missing:?} {surplus:?}", chapter.name);
+    }
+}
+
+/// `vectors/README.md` has each chapter's header keys and names of refusals, and no others.
+#[test]
+fn the_readme_explains_every_word() {
+    let readme = fs::read_to_string(folder().join("README.md")).unwrap();
+    let common = ["spec", "expect", "comment", "sibling", "status"];
+    for chapter in CHAPTERS {
+        let heading = format!("\n### `{}`\n", chapter.name);
+        let part = readme.split(&heading).nth(1).unwrap_or_else(|| panic!("no section {}", chapter.name));
+        let part = part.split("\n### ").next().unwrap();
+        let firsts = part.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |"));
+        let explained: BTreeSet<_> = firsts.map(|(word, _)| word.to_owned()).collect();
+        let mut used = BTreeSet::new();
+        for vector in read(chapter) {
+            used.extend(
+                vector.headers.iter().map(|(key, _)| key.clone()).filter(|key| !common.contains(&key.as_str())),
+            );
+            used.extend(Some(vector.get("expect").to_owned()).filter(|name| name != "accept"));
         }
+        let (missing, surplus) = (used.difference(&explained), explained.difference(&used));
+        let (missing, surplus) = (missing.collect::<Vec<_>>(), surplus.collect::<Vec<_>>());
+        assert!(missing.is_empty() && surplus.is_empty(), "{}: {missing:?} {surplus:?}", chapter.name);
     }
 }
 

@@ -9,7 +9,7 @@ use super::Chapter;
 use super::format::Vector;
 
 const ALL_UP_TO: usize = 600;
-const FEW_UP_TO: usize = 2_000;
+const FEW_UP_TO: usize = 1_000;
 const ALL_OF_A_POLICY_UP_TO: usize = 120;
 /// What means something in one of the formats, or nearly.
 const FEW: [u8; 12] = *b"\n\r\t \0=+-019A";

@@ -255,7 +255,7 @@ fn indexes() -> Vec<Vector> {
     };
     let zero = cosigned(&checkpoint(1), &[1, 3]);
     vec![
-        bad("index-007", decimal, "002"),
+        bad("index-002", decimal, "002"),
         bad("index-plus-2", decimal, "+2"),
         bad("index-space-before", "The string index is followed by one space.", " 2"),
         bad("index-space-after", decimal, "2 "),
