@@ -48,6 +48,7 @@ fn values() -> Vec<Vector> {
     let twice = "No object has a key twice, escapes resolved";
     let half = "An escape never leaves half of a surrogate pair";
     vec![
+        accept("example", "value", "An object.", r#"{"product":"pkg:generic/acme/shield","sequence":41}"#),
         accept("value", "value", "Everything that JSON has.", r#" {"a":[1,-0.5e+2,true,false,null,"b"],"c":{}} "#),
         accept(
             "escapes",

@@ -157,7 +157,9 @@ fn proofs() -> Vec<Vector> {
         key.0[0] ^= 0x80;
         (key, maps::value_hash("hazel\n"))
     };
+    let example = Answer::of(&FRUIT[..3], "nut", Some("hazel\n"));
     vec![
+        example.accept("example", "Of three keys, that nut has its value."),
         there.accept("value", "The proof ends in the key's own leaf, which has this value."),
         by_leaf.accept("absent-by-other-leaf", "The proof ends in another leaf that lies on the key's path."),
         by_empty.accept("absent-by-empty", "The proof ends in an empty subtree."),

@@ -72,6 +72,12 @@ fn entries() -> Vec<Vector> {
     vec![
         accept("entry", "entry", "Four lines: what it is, the time, the rules, and the map's root.", good.clone()),
         accept(
+            "example",
+            "entry",
+            "The root of a map, by the rules 1, at a time in November 2026.",
+            "glarus/state v1\ntime 1795430000\nrules 1\nbAzlHi15njLpzxk8+e2orDQfTizthQMZ0TL7vUVZpJ8=\n",
+        ),
+        accept(
             "entry-largest",
             "entry",
             "Numbers are below 2^64, whether or not the rules are known.",
