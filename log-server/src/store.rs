@@ -18,7 +18,7 @@ use rocksdb::{
 use spec::admission::{Family, Look, Row, Rows};
 use spec::authority::Authority;
 use spec::map;
-use spec::merkle::{Hash, Node, TreeHead};
+use spec::merkle::{Frontier, Hash, Node, TreeHead};
 use spec::tile::{self, Tile};
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::path::{Path, PathBuf};
@@ -437,10 +437,21 @@ pub(crate) fn nodes_of(
             Entry::Occupied(read) => read.into_mut(),
             Entry::Vacant(place) => place.insert(read(at)?),
         };
-        let hash = at.node(tile, node);
-        hashes.push(hash.ok_or_else(|| StoreError::Damaged(format!("tile {at:?}")))?);
+        hashes.push(node_of(tile, node).ok_or_else(|| StoreError::Damaged(format!("tile {at:?}")))?);
     }
     Ok(hashes)
+}
+
+/// The hash of a complete subtree from the row of its tile, which is the log's own and so needs no proof; `None` if the row
+/// does not reach.
+fn node_of(row: &[Hash], node: Node) -> Option<Hash> {
+    // One level of tiles is eight levels of the tree.
+    let inside = node.level % 8;
+    let first = usize::try_from((node.index << inside) % tile::WIDTH).ok()?;
+    let under = row.get(first..first + (1 << inside))?;
+    let mut tree = Frontier::default();
+    under.iter().for_each(|hash| tree.push(*hash, |_, _| ()));
+    Some(tree.root())
 }
 
 /// RocksDB has no kind of error for a lock that another holds; its text tells.
