@@ -238,11 +238,7 @@ impl<'a> Maker<'a> {
     }
 
     /// What the state has under a key.
-    fn value<T>(
-        &self,
-        key: &str,
-        parse: impl Fn(&str) -> Result<T, ValueError>,
-    ) -> Result<Option<T>, BundleFault> {
+    fn value<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, ValueError>) -> Result<Option<T>, BundleFault> {
         let mut rows = Rows::default();
         self.view().answer(vec![Look::state(key)], &mut rows)?;
         let Some(value) = rows.get(Family::State, key.as_bytes()) else { return Ok(None) };

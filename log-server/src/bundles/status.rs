@@ -56,12 +56,8 @@ impl Maker<'_> {
         let (product, channel) = (&lineage.update.product, &lineage.update.channel);
         let (builds, sources) = (lineage.ids(Kind::Build), lineage.ids(Kind::Source));
         let keys = verdict::map_keys(product, &lineage.namespace, channel, &lineage.id, &builds, &sources);
-        let mut gathered = Gathered {
-            wish,
-            keys: keys.into_iter().collect(),
-            records: BTreeSet::new(),
-            namespaces: BTreeMap::new(),
-        };
+        let mut gathered =
+            Gathered { wish, keys: keys.into_iter().collect(), records: BTreeSet::new(), namespaces: BTreeMap::new() };
         gathered.governed(&lineage.namespace, lineage.records.keys().next().copied().unwrap_or_default());
         for id in &builds {
             for (party, word) in self.known(&state::build_key(id), BuildValue::parse)?.rebuilds {

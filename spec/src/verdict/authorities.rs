@@ -1,8 +1,8 @@
 //! Step 9: chains of authority records, from an epoch that the pin covers to the one in force.
 
+use super::Refusal;
 use super::heads::value;
 use super::records::Item;
-use super::Refusal;
 use crate::authority::{Authority, RoleName};
 use crate::bundle::Status;
 use crate::merkle::TreeHead;
@@ -42,7 +42,8 @@ pub(super) fn pinned_namespace(
 impl<'a> Searched<'a> {
     /// Step 9: the chain of a namespace, whole from epoch 0 or from one that is not after the pin.
     pub(super) fn chain(&self, namespace: &str, pin: &Digest) -> Result<Chain<'a>, Refusal> {
-        let AuthorityValue { id, index, .. } = value(self.status, &state::authority_key(namespace), AuthorityValue::parse)?;
+        let AuthorityValue { id, index, .. } =
+            value(self.status, &state::authority_key(namespace), AuthorityValue::parse)?;
         let of_it = self.authorities.iter().filter(|item| item.says.namespace.as_str() == namespace);
         let epochs: Vec<_> = of_it.collect();
         let last = epochs.last().copied().filter(|item| item.id == id);

@@ -1,7 +1,7 @@
 //! Steps 14 and 15: how the file hangs together with builds and sources.
 
-use super::records::{Item, Released};
 use super::Refusal;
+use super::records::{Item, Released};
 use crate::admission::MAX_STEPS;
 use crate::record::{Build, Dependency, Digest, Subject};
 use alloc::collections::{BTreeMap, BTreeSet};

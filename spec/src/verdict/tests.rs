@@ -10,6 +10,10 @@ use crate::{checkpoint, checkpoint::Checkpoint};
 use alloc::{boxed::Box, format, string::String, string::ToString, vec, vec::Vec};
 use world::{ACME, Cosigners, ORIGIN, T, THREE, World};
 
+mod attacks;
+mod chains;
+mod policies;
+mod words;
 mod world;
 
 const NOW: u64 = T + 240;
@@ -151,7 +155,13 @@ fn what_is_proved() {
         age_s: 240,
         max_age_s: 86_400,
         builds: vec![build(8, "https://acme.example/builder"), build(9, "https://acme.example/builder")],
-        sources: vec![UsedSource { id: world.id(7), index: 7, version: "7.2.0".into(), held: vec![], examined: vec![] }],
+        sources: vec![UsedSource {
+            id: world.id(7),
+            index: 7,
+            version: "7.2.0".into(),
+            held: vec![],
+            examined: vec![],
+        }],
         further_inputs: 1,
         namespace: ACME.into(),
         authority: world.id(2),
@@ -379,7 +389,8 @@ fn states() {
             let value = format!("withdrawn 10 {}\n", Digest([9; 32]));
             world.lie(&world.key_of(Kind::Update, 10), Some(&value));
         }),
-        ("not-in-state", |world| {
+        ("unreadable-value", |world| world.lie("policy", Some("policy\n"))),
+        ("not-proved", |world| {
             let value = format!("build 8\n{PARTY} FAILED {} 12\n", Digest([9; 32]));
             world.lie(&world.key_of(Kind::Build, 8), Some(&value));
         }),
@@ -505,6 +516,19 @@ fn what_admission_would_have_refused() {
 }
 
 #[test]
+fn a_build_that_was_logged_after_the_update() {
+    let fixture = lawless(None, |it| {
+        let (_, source) = it.force(plain_source(), &[21]);
+        let later = Digest::of(&crate::record::pae(plain_build().to_json().as_bytes()));
+        let (_, update) = it.force(plain_update(&[later]), &[23, 24]);
+        let (_, build) = it.force(plain_build(), &[21]);
+        vec![source, update, build]
+    });
+    let id = fixture.world.id(5);
+    assert_eq!(fixture.judge().verdict, Err(Refusal::BuildAfterUpdate { id, index: 5, update: 4 }));
+}
+
+#[test]
 fn before_the_authority() {
     let mut world = World::new();
     let (_, source) = world.force(plain_source(), &[21]);
@@ -576,7 +600,10 @@ fn one_place_under_many_names() {
     assert_eq!((known.sources.len(), known.further_inputs), (1, 0));
     let released = records::released(&fixture.bundle.records).unwrap();
     let sha256s = |subjects: &[Subject]| subjects.iter().map(|subject| subject.sha256).collect();
-    assert_eq!(dependencies::places(&released.sources, sha256s).lower(&world::file("shield.tar").sha256, u64::MAX), [0]);
+    assert_eq!(
+        dependencies::places(&released.sources, sha256s).lower(&world::file("shield.tar").sha256, u64::MAX),
+        [0]
+    );
 }
 
 #[test]
@@ -997,7 +1024,9 @@ fn vectors() {
 /// Every refusal stands in the module's table, and has a test above.
 #[test]
 fn the_table_is_whole() {
-    let (chapter, code, tests) = (include_str!("../../verdict.md"), include_str!("refusal.rs"), include_str!("tests.rs"));
+    let (chapter, code) = (include_str!("../../verdict.md"), include_str!("refusal.rs"));
+    let tests = [include_str!("tests.rs"), include_str!("tests/chains.rs"), include_str!("tests/policies.rs")].concat();
+    let tests = [tests.as_str(), include_str!("tests/words.rs")].concat();
     let names = code.split("pub fn name(&self)").nth(1).and_then(|rest| rest.split("pub fn todo").next()).unwrap();
     let names: Vec<_> = names.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert_eq!(names.len(), 59);

@@ -215,6 +215,11 @@ impl World {
         (record.id, index)
     }
 
+    /// The same, where neither id nor index matters.
+    pub(super) fn put(&mut self, statement: Statement, seeds: &[u8]) {
+        self.force(statement, seeds);
+    }
+
     /// What the state says once a record is logged.
     fn say(&mut self, record: &Record, index: u64) {
         let id = record.id;
@@ -336,7 +341,13 @@ impl World {
     }
 
     /// What the status of a size has for these records, as a log makes it: indices and keys.
-    pub(super) fn stated(&self, indices: &[u64], product: &Product, channel: &str, size: u64) -> (Vec<u64>, Vec<String>) {
+    pub(super) fn stated(
+        &self,
+        indices: &[u64],
+        product: &Product,
+        channel: &str,
+        size: u64,
+    ) -> (Vec<u64>, Vec<String>) {
         let mut keys = vec![state::authority_key(ACME), state::channel_key(product.as_str(), channel)];
         keys.push(state::POLICY_KEY.into());
         keys.extend(indices.iter().filter(|index| **index < size).map(|index| {
