@@ -168,14 +168,14 @@ fn to_do(file: &Path, product: &TrustedProduct, refusal: &Refusal) -> String {
         }
         (Todo::FetchNewer, _) if of_the_status(refusal) => format!("fetch newer: glarus bundle --refresh {file}"),
         (Todo::FetchNewer, _) => format!("fetch newer: glarus bundle {file}"),
+        (Todo::Retry, Refusal::NotHeld { .. } | Refusal::NotRebuilt { .. }) => {
+            format!("try again later, once more parties have spoken: glarus bundle --refresh {file}")
+        }
         (Todo::Retry, _) => "try again later: what is missing may still come, from others".into(),
         (Todo::FixConfig, Refusal::ClockBehind { .. }) => "set this machine's clock".into(),
         (Todo::FixConfig, Refusal::UnknownRules { .. }) => "install a newer glarus".into(),
         (Todo::FixConfig, Refusal::NotPinned { of, .. }) => {
             format!("correct the authority pinned for {of} in the trust, unless it is right: then stop and report this")
-        }
-        (Todo::Retry, Refusal::NotHeld { .. } | Refusal::NotRebuilt { .. }) => {
-            format!("try again later, once more parties have spoken: glarus bundle --refresh {file}")
         }
         (Todo::FixConfig, _) => "correct the trust, the policy or what was asked".into(),
         (Todo::StopAndReport, _) => "stop, and report this to the vendor and to the supervisor".into(),

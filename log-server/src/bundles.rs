@@ -69,7 +69,7 @@ pub struct Track {
 
 /// What of a status whoever asks for it wants, and what he has.
 #[derive(Default, Debug)]
-pub struct Wish {
+pub struct Wanted {
     /// Ids of authority records: the epochs before them are left out, unless a record of the status or bundle needs them.
     pub have: BTreeSet<Digest>,
     /// The parties whose words are wanted; empty for all.
@@ -80,12 +80,12 @@ pub struct Wish {
 ///
 /// # Errors
 /// [`BundleFault`].
-pub fn bundle(published: &Published, sha256: &Digest, track: &Track, wish: &Wish) -> Result<Bundle, BundleFault> {
+pub fn bundle(published: &Published, sha256: &Digest, track: &Track, wanted: &Wanted) -> Result<Bundle, BundleFault> {
     let maker = Maker::new(published)?;
     let update = maker.newest(sha256, track)?;
     let lineage = maker.lineage(update)?;
     let records = lineage.records.keys().map(|index| maker.proved(*index)).collect::<Result<_, _>>()?;
-    let bundle = Bundle { checkpoint: published.note.clone(), records, status: maker.status(&lineage, wish)? };
+    let bundle = Bundle { checkpoint: published.note.clone(), records, status: maker.status(&lineage, wanted)? };
     at_most(bundle.to_json().len())?;
     Ok(bundle)
 }
@@ -99,7 +99,7 @@ pub fn status(
     product: &Product,
     channel: &str,
     update: Option<&Digest>,
-    wish: &Wish,
+    wanted: &Wanted,
 ) -> Result<Status, BundleFault> {
     let maker = Maker::new(published)?;
     let update = match update {
@@ -111,7 +111,7 @@ pub fn status(
         let (have, track) = (&lineage.update.product, &lineage.update.channel);
         return Err(BundleFault::NotFound(format!("the update is one of {have} in channel {track}")));
     }
-    let status = maker.status(&lineage, wish)?;
+    let status = maker.status(&lineage, wanted)?;
     at_most(status.to_json().len())?;
     Ok(status)
 }
@@ -120,8 +120,8 @@ pub fn status(
 ///
 /// # Errors
 /// [`BundleFault`].
-pub fn policy(published: &Published, epoch: u64, wish: &Wish) -> Result<Status, BundleFault> {
-    let status = Maker::new(published)?.policy(epoch, wish)?;
+pub fn policy(published: &Published, epoch: u64, wanted: &Wanted) -> Result<Status, BundleFault> {
+    let status = Maker::new(published)?.policy(epoch, wanted)?;
     at_most(status.to_json().len())?;
     Ok(status)
 }

@@ -1,6 +1,6 @@
 //! The log's HTTP API: C2SP tlog-tiles to read, and ours under `/api/v1`; paths and JSON are [`spec::api`]'s.
 
-use crate::bundles::{self, BundleFault, Track, Wish};
+use crate::bundles::{self, BundleFault, Track, Wanted};
 use crate::metrics::Metrics;
 use crate::publisher::Published;
 use crate::sequencer::{Sequenced, Submission};
@@ -225,7 +225,7 @@ fn read_bundle(api: &Api, sha256: &str, query: &str) -> Answer {
         }
         true
     })?;
-    let bundle = bundles::bundle(&*api.published()?, &digest, &track, &asked.wish()?)?;
+    let bundle = bundles::bundle(&*api.published()?, &digest, &track, &asked.wanted()?)?;
     Ok(([(header::CONTENT_TYPE, api::BUNDLE), MUTABLE], bundle.to_json()).into_response())
 }
 
@@ -250,7 +250,7 @@ fn read_status(api: &Api, purl: &str, query: &str) -> Answer {
     })?;
     let channel = channel.ok_or_else(|| Refused::new(400, "channel", "name the channel: ?channel=stable"))?;
     let update = update.map(|text| Digest::parse(&text).ok_or_else(|| not_a_digest(&text))).transpose()?;
-    let status = bundles::status(&*api.published()?, &product, &channel, update.as_ref(), &asked.wish()?)?;
+    let status = bundles::status(&*api.published()?, &product, &channel, update.as_ref(), &asked.wanted()?)?;
     Ok(([(header::CONTENT_TYPE, api::STATUS), MUTABLE], status.to_json()).into_response())
 }
 
@@ -262,7 +262,7 @@ fn read_policy(api: &Api, epoch: &str, query: &str) -> Answer {
     let epoch = parse_index(epoch)?;
     let mut asked = AskedFor::default();
     read_query(query, |name, value| asked.take(name, value))?;
-    let status = bundles::policy(&*api.published()?, epoch, &asked.wish()?)?;
+    let status = bundles::policy(&*api.published()?, epoch, &asked.wanted()?)?;
     Ok(([(header::CONTENT_TYPE, api::STATUS), MUTABLE], status.to_json()).into_response())
 }
 
@@ -286,14 +286,14 @@ impl AskedFor {
         true
     }
 
-    fn wish(self) -> Result<Wish, Refused> {
+    fn wanted(self) -> Result<Wanted, Refused> {
         let asked = self.have.len() + self.parties.len();
         if asked > MAX_ASKED {
             let detail = format!("{asked} times have or party, at most {MAX_ASKED} are read");
             return Err(Refused::new(413, "too-many-parameters", detail));
         }
         let have = self.have.iter().map(|text| Digest::parse(text).ok_or_else(|| not_a_digest(text)));
-        Ok(Wish { have: have.collect::<Result<_, _>>()?, parties: self.parties.into_iter().collect() })
+        Ok(Wanted { have: have.collect::<Result<_, _>>()?, parties: self.parties.into_iter().collect() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is in force: the keys that a verdict asks, and the records that their values name.
 
-use super::{BundleFault, Lineage, Maker, Wish, index_of};
+use super::{BundleFault, Lineage, Maker, Wanted, index_of};
 use crate::store::StoreError;
 use spec::admission::{Family, Look, Rows};
 use spec::bundle::{MAX_KEYS, MAX_RECORDS, MapProved, Status};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a status is going to have.
 struct Gathered<'a> {
-    wish: &'a Wish,
+    wanted: &'a Wanted,
     keys: BTreeSet<String>,
     /// Indices.
     records: BTreeSet<u64>,
@@ -23,7 +23,7 @@ struct Gathered<'a> {
 impl Gathered<'_> {
     /// Takes up a party's last word, if it is wanted.
     fn word(&mut self, party: &str, index: u64) -> Result<(), BundleFault> {
-        if !self.wish.parties.is_empty() && !self.wish.parties.contains(party) {
+        if !self.wanted.parties.is_empty() && !self.wanted.parties.contains(party) {
             return Ok(());
         }
         self.keys.insert(state::authority_key(party));
@@ -52,12 +52,16 @@ impl Gathered<'_> {
 
 impl Maker<'_> {
     /// The status for an update and what it leads to.
-    pub(super) fn status(&self, lineage: &Lineage, wish: &Wish) -> Result<Status, BundleFault> {
+    pub(super) fn status(&self, lineage: &Lineage, wanted: &Wanted) -> Result<Status, BundleFault> {
         let (product, channel) = (&lineage.update.product, &lineage.update.channel);
         let (builds, sources) = (lineage.ids(Kind::Build), lineage.ids(Kind::Source));
         let keys = verdict::map_keys(product, &lineage.namespace, channel, &lineage.id, &builds, &sources);
-        let mut gathered =
-            Gathered { wish, keys: keys.into_iter().collect(), records: BTreeSet::new(), namespaces: BTreeMap::new() };
+        let mut gathered = Gathered {
+            wanted,
+            keys: keys.into_iter().collect(),
+            records: BTreeSet::new(),
+            namespaces: BTreeMap::new(),
+        };
         gathered.governed(&lineage.namespace, lineage.records.keys().next().copied().unwrap_or_default());
         for id in &builds {
             for (party, word) in self.known(&state::build_key(id), BuildValue::parse)?.rebuilds {
@@ -76,7 +80,7 @@ impl Maker<'_> {
     }
 
     /// The status for the policy on record.
-    pub(super) fn policy(&self, epoch: u64, wish: &Wish) -> Result<Status, BundleFault> {
+    pub(super) fn policy(&self, epoch: u64, wanted: &Wanted) -> Result<Status, BundleFault> {
         let value = self.value(state::POLICY_KEY, PolicyValue::parse)?;
         let value = value.ok_or_else(|| BundleFault::NotFound("no policy is on record".into()))?;
         if value.epoch != epoch {
@@ -84,7 +88,7 @@ impl Maker<'_> {
             return Err(BundleFault::NotFound(detail));
         }
         let keys = BTreeSet::from([state::POLICY_KEY.into()]);
-        let mut gathered = Gathered { wish, keys, records: BTreeSet::new(), namespaces: BTreeMap::new() };
+        let mut gathered = Gathered { wanted, keys, records: BTreeSet::new(), namespaces: BTreeMap::new() };
         gathered.record(value.index)?;
         for (party, word) in value.reviews {
             gathered.word(&party, word.index)?;
@@ -116,7 +120,7 @@ impl Maker<'_> {
             let Predicate::Authority(authority) = &record.statement.predicate else {
                 return Err(StoreError::Damaged(format!("entry {index} is no authority of {namespace}")).into());
             };
-            let known = index < lowest && gathered.wish.have.contains(&record.id);
+            let known = index < lowest && gathered.wanted.have.contains(&record.id);
             match authority.previous.filter(|_| !known) {
                 Some(previous) => index = index_of(self.view(), &previous)?,
                 None => return Ok(()),
