@@ -231,7 +231,7 @@ fn statement(statement: &Statement, table: Table) -> Table {
             .row("party", rebuild.party.as_str())
             .text("build", rebuild.build)
             .row("outcome", rebuild.outcome.name())
-            .row("time", rebuild.time)
+            .row("time", Item::Time(rebuild.time))
             .row("rebuilt", rebuild.rebuilt.iter().map(subject).collect::<Vec<_>>()),
         Predicate::Withdrawal(withdrawal) => table
             .row("log", withdrawal.log.as_str())
@@ -245,7 +245,7 @@ fn statement(statement: &Statement, table: Table) -> Table {
             .row("party", review.party.as_str())
             .row("what", review.what.name())
             .row("outcome", review.outcome.name())
-            .row("time", review.time)
+            .row("time", Item::Time(review.time))
             .row("centre", review.centre.as_str()),
         Predicate::Policy(policy) => table
             .row("log", policy.log.as_str())
@@ -257,8 +257,8 @@ fn statement(statement: &Statement, table: Table) -> Table {
             .row("namespace", access.namespace.as_str())
             .row("store", access.store.as_str())
             .row("purpose", access.purpose.as_str())
-            .row("from", access.from)
-            .row("until", access.until)
+            .row("from", Item::Time(access.from))
+            .row("until", Item::Time(access.until))
             .text("commitment", access.commitment),
     };
     table.row("files", subjects.iter().map(subject).collect::<Vec<_>>())

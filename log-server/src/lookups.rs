@@ -5,8 +5,7 @@ use crate::publisher::Published;
 use crate::store::StoreError;
 use spec::admission::{Carrier, Family, Look, Rows};
 use spec::api::{Carrying, Updates};
-use spec::record::{Digest, Product, Record};
-use spec::state::{self, UpdateValue};
+use spec::record::{Digest, Product};
 
 /// The most updates of one answer: a withdrawal names far fewer.
 const MAX_UPDATES: usize = 1_024;
@@ -40,16 +39,12 @@ pub fn updates(published: &Published, sha256: &Digest, product: &Product) -> Res
     }
     let mut updates = Vec::new();
     for (key, value) in rows {
-        let damaged = |error: &dyn std::fmt::Display| StoreError::Damaged(format!("a row of files: {error}"));
-        let Carrier { channel, target, sequence, index, .. } =
-            Carrier::parse(&key, &value).map_err(|error| damaged(&error))?;
-        if index >= published.checkpoint.head.size {
-            continue;
+        let carrier = Carrier::parse(&key, &value);
+        let carrier = carrier.map_err(|error| StoreError::Damaged(format!("a row of files: {error}")))?;
+        let Carrier { channel, target, sequence, index, id, live, .. } = carrier;
+        if index < published.checkpoint.head.size {
+            updates.push(Carrying { index, id, channel, target, sequence, live });
         }
-        let id = Record::parse_entry(&published.rows.view.entry(index)?).map_err(|error| damaged(&error))?.id;
-        let value = self::value(published, &state::update_key(&id))?;
-        let live = matches!(UpdateValue::parse(&value), Ok(UpdateValue::Live { .. }));
-        updates.push(Carrying { index, id, channel, target, sequence, live });
     }
     Ok(Updates(updates))
 }

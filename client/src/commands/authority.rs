@@ -93,7 +93,7 @@ fn from_log(key: &str, server: &LogArgs) -> anyhow::Result<Option<Proposal>> {
     let log = server.open()?;
     let Some(value) = block_on(async { Ok(log.state(key, server.wait()).await?) })? else { return Ok(None) };
     // Every value that says which record is in force begins with `epoch id index`.
-    let first = value.lines().next().unwrap_or_default();
+    let first = value.split_inclusive('\n').next().unwrap_or_default();
     let value = AuthorityValue::parse(first).with_context(|| format!("{key}: the log says {first:?}"))?;
     let record = block_on(async { Ok(log.record(&value.id, server.wait()).await?) })?;
     Ok(Some(Proposal { record }))
