@@ -10,7 +10,7 @@
 //! | `NAME.pub` | public: SubjectPublicKeyInfo, PEM, `-----BEGIN PUBLIC KEY-----` | 0644 |
 //!
 //! Version 1, without the public key, is written because OpenSSL 3.0 refuses version 2; both are read. An ML-DSA-44 key is
-//! written as its seed; read are the seed alone, and seed and expanded key, as OpenSSL 3.5 writes them, if they agree.
+//! written as its seed; read are the seed alone, and seed and expanded key, as OpenSSL 3.5 writes them.
 //!
 //! A key in a token is named by a PKCS #11 URI, `pkcs11:token=acme;object=release?module-path=…`, where a file could be named.
 //!
@@ -31,16 +31,12 @@ pub mod token;
 pub mod uri;
 
 use crate::files::{self, FileError};
-use ed25519_dalek::Signer as _;
-use fips204::ml_dsa_44;
-use fips204::traits::{KeyGen as _, SerDes as _, Signer as _};
-use p256::ecdsa;
 use p256::pkcs8::EncodePrivateKey as _;
 use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::der::zeroize::Zeroizing;
 use pkcs8::der::{Decode as _, Document, SecretDocument};
 use pkcs8::{AlgorithmIdentifierRef, LineEnding, ObjectIdentifier, PrivateKeyInfoRef, SubjectPublicKeyInfoRef};
-use spec::authority::{Algorithm, KeyError, PublicKey};
+use spec::authority::{self, Algorithm, KeyError, PublicKey};
 use spec::record::{self, Digest};
 use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
@@ -50,14 +46,10 @@ const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17");
 /// What stands before the point in the SubjectPublicKeyInfo of a P-256 key, see [`PublicKey`].
+#[cfg(feature = "token")]
 const P256_PREFIX: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-];
-/// What stands before the key in the SubjectPublicKeyInfo of an ML-DSA-44 key, see [`PublicKey`].
-const ML_DSA_44_PREFIX: [u8; 22] = [
-    0x30, 0x82, 0x05, 0x32, 0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x11, 0x03, 0x82,
-    0x05, 0x21, 0x00,
 ];
 /// An OCTET STRING of the 2,560 bytes of an expanded ML-DSA-44 key.
 const ML_DSA_44_EXPANDED: [u8; 4] = [0x04, 0x82, 0x0a, 0x00];
@@ -89,9 +81,6 @@ pub enum KeyFormError {
     /// An ML-DSA-44 key in a form from which it cannot be written again.
     #[error("the ML-DSA-44 key comes without its seed; write it as the seed, `seed-only` in openssl's words")]
     NoSeed,
-    /// Two halves of one key that are of two keys.
-    #[error("the key disagrees with itself: {0}")]
-    Halves(&'static str),
     /// Random bytes that make no key.
     #[error("these 32 bytes make no key for {0}; take others")]
     Random(Algorithm),
@@ -143,20 +132,15 @@ pub enum SignError {
     Token(#[from] token::TokenError),
 }
 
-/// A key that signs records; wiped from memory when dropped, and its debug form shows only the keyid.
+/// A key that signs records, in a file or a token; wiped from memory when dropped, and its debug form shows only the keyid.
 pub struct SecretKey {
     secret: Secret,
     public: PublicKey,
 }
 
 enum Secret {
-    Ed25519(ed25519_dalek::SigningKey),
-    EcdsaP256Sha256(p256::SecretKey),
-    MlDsa44 {
-        seed: Zeroizing<[u8; 32]>,
-        /// On the heap, for it has some 20 kB.
-        expanded: Box<ml_dsa_44::PrivateKey>,
-    },
+    /// Of a file: the 32 bytes that it is made of, and what signs.
+    File(Zeroizing<[u8; 32]>, Box<authority::SecretKey>),
     #[cfg(feature = "token")]
     Token(token::Token),
 }
@@ -170,11 +154,7 @@ impl fmt::Debug for SecretKey {
 impl SecretKey {
     /// Makes the Ed25519 key of 32 random bytes.
     pub fn from_seed(seed: [u8; 32]) -> Self {
-        let secret = ed25519_dalek::SigningKey::from_bytes(&seed);
-        let public = PublicKey::from_ed25519(secret.verifying_key().to_bytes());
-        // A public key made from a seed is a multiple of the base point by a clamped scalar, which is never weak.
-        let public = public.expect("a seed's public key is of large order");
-        Self { secret: Secret::Ed25519(secret), public }
+        Self::from_random(Algorithm::Ed25519, seed).expect("every seed makes an Ed25519 key")
     }
 
     /// Makes a key of 32 random bytes: the seed for Ed25519 and ML-DSA-44, the scalar for P-256.
@@ -182,27 +162,10 @@ impl SecretKey {
     /// # Errors
     /// [`KeyFormError::Random`] for one in 2^32 scalars.
     pub fn from_random(algorithm: Algorithm, bytes: [u8; 32]) -> Result<Self, KeyFormError> {
-        match algorithm {
-            Algorithm::Ed25519 => Ok(Self::from_seed(bytes)),
-            Algorithm::EcdsaP256Sha256 => {
-                let scalar = p256::SecretKey::from_slice(&bytes);
-                Self::from_scalar(scalar.map_err(|_| KeyFormError::Random(algorithm))?)
-            }
-            Algorithm::MlDsa44 => Self::from_ml_dsa_seed(&bytes),
-        }
-    }
-
-    fn from_scalar(secret: p256::SecretKey) -> Result<Self, KeyFormError> {
-        let point = ecdsa::SigningKey::from(&secret).verifying_key().to_sec1_point(false);
-        let public = public_of_point(point.as_bytes())?;
-        Ok(Self { secret: Secret::EcdsaP256Sha256(secret), public })
-    }
-
-    fn from_ml_dsa_seed(seed: &[u8; 32]) -> Result<Self, KeyFormError> {
-        let (public, expanded) = ml_dsa_44::KG::keygen_from_seed(seed);
-        let spki = [ML_DSA_44_PREFIX.as_slice(), &public.into_bytes()].concat();
-        let public = PublicKey::from_spki(Algorithm::MlDsa44, &spki)?;
-        Ok(Self { secret: Secret::MlDsa44 { seed: Zeroizing::new(*seed), expanded: Box::new(expanded) }, public })
+        let bytes = Zeroizing::new(bytes);
+        let secret = authority::SecretKey::from_seed(algorithm, &bytes).ok_or(KeyFormError::Random(algorithm))?;
+        let public = secret.public().clone();
+        Ok(Self { secret: Secret::File(bytes, Box::new(secret)), public })
     }
 
     #[cfg(feature = "token")]
@@ -219,40 +182,16 @@ impl SecretKey {
         expect_label(label, SECRET_LABEL)?;
         let info: PrivateKeyInfoRef<'_> = der.decode_msg().map_err(form)?;
         let inner = info.private_key.as_bytes();
-        match info.algorithm.oid {
-            ED25519 => {
-                let seed = <&OctetStringRef>::from_der(inner).map_err(form)?;
-                let seed = Zeroizing::new(<[u8; 32]>::try_from(seed.as_bytes()).map_err(form)?);
-                Ok(Self::from_seed(*seed))
+        let (algorithm, bytes) = match info.algorithm.oid {
+            ED25519 => (Algorithm::Ed25519, <&OctetStringRef>::from_der(inner).map_err(form)?.as_bytes()),
+            ML_DSA_44 => (Algorithm::MlDsa44, ml_dsa_seed(inner)?),
+            EC_PUBLIC_KEY => {
+                let scalar = p256::SecretKey::try_from(info).map_err(form)?.to_bytes();
+                return Self::from_random(Algorithm::EcdsaP256Sha256, scalar.into());
             }
-            EC_PUBLIC_KEY => Self::from_scalar(p256::SecretKey::try_from(info).map_err(form)?),
-            ML_DSA_44 => Self::from_ml_dsa(inner),
-            other => Err(KeyFormError::Algorithm(other.to_string())),
-        }
-    }
-
-    /// Reads RFC 9881's choice, whose lengths are fixed: the seed, the expanded key, or both.
-    fn from_ml_dsa(choice: &[u8]) -> Result<Self, KeyFormError> {
-        if choice.starts_with(&ML_DSA_44_EXPANDED) {
-            return Err(KeyFormError::NoSeed);
-        }
-        let (seed, expanded) = match (choice.strip_prefix(&[0x80, 0x20]), choice.strip_prefix(&ML_DSA_44_BOTH)) {
-            (Some(seed), _) => (seed, None),
-            (None, Some(both)) => match both.split_at_checked(32) {
-                Some((seed, rest)) => (seed, Some(rest.strip_prefix(&ML_DSA_44_EXPANDED).unwrap_or_default())),
-                None => return Err(form("an ML-DSA-44 key that is cut off")),
-            },
-            (None, None) => return Err(form("an ML-DSA-44 key in none of RFC 9881's forms")),
+            other => return Err(KeyFormError::Algorithm(other.to_string())),
         };
-        let key = Self::from_ml_dsa_seed(&Zeroizing::new(<[u8; 32]>::try_from(seed).map_err(form)?))?;
-        match (&key.secret, expanded) {
-            (Secret::MlDsa44 { expanded: own, .. }, Some(given))
-                if Zeroizing::new(own.clone().into_bytes()).as_slice() != given =>
-            {
-                Err(KeyFormError::Halves("its expanded key is not that of its seed"))
-            }
-            _ => Ok(key),
-        }
+        Self::from_random(algorithm, <[u8; 32]>::try_from(bytes).map_err(form)?)
     }
 
     /// Writes PKCS#8 version 1; a secret.
@@ -260,15 +199,21 @@ impl SecretKey {
     /// # Errors
     /// [`KeyFormError::Form`] of a key in a token, which never leaves it.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyFormError> {
-        // The key within the key: an OCTET STRING of 32 bytes, or one with the context-specific tag 0.
-        let nested = |tag: u8, seed: &[u8; 32]| Zeroizing::new([[tag, 0x20].as_slice(), seed].concat());
-        let (oid, nested) = match &self.secret {
-            Secret::Ed25519(secret) => (ED25519, nested(0x04, &Zeroizing::new(secret.to_bytes()))),
-            Secret::MlDsa44 { seed, .. } => (ML_DSA_44, nested(0x80, seed)),
-            Secret::EcdsaP256Sha256(secret) => return secret.to_pkcs8_pem(LineEnding::LF).map_err(form),
+        let bytes = match &self.secret {
+            Secret::File(bytes, _) => bytes,
             #[cfg(feature = "token")]
             Secret::Token(_) => return Err(form("it is in a token, and stays there")),
         };
+        // The key within the key: an OCTET STRING of 32 bytes, or one with the context-specific tag 0.
+        let (oid, tag) = match self.public.algorithm {
+            Algorithm::Ed25519 => (ED25519, 0x04),
+            Algorithm::MlDsa44 => (ML_DSA_44, 0x80),
+            Algorithm::EcdsaP256Sha256 => {
+                let secret = p256::SecretKey::from_slice(bytes.as_slice()).map_err(form)?;
+                return secret.to_pkcs8_pem(LineEnding::LF).map_err(form);
+            }
+        };
+        let nested = Zeroizing::new([[tag, 0x20].as_slice(), bytes.as_slice()].concat());
         let algorithm = AlgorithmIdentifierRef { oid, parameters: None };
         let info = PrivateKeyInfoRef::new(algorithm, OctetStringRef::new(&nested).map_err(form)?);
         SecretDocument::encode_msg(&info).and_then(|der| der.to_pem(SECRET_LABEL, LineEnding::LF)).map_err(form)
@@ -291,16 +236,10 @@ impl SecretKey {
     pub fn sign(&self, payload: &[u8]) -> Result<(Digest, Vec<u8>), SignError> {
         let message = record::pae(payload);
         let sig = match &self.secret {
-            Secret::Ed25519(secret) => secret.sign(&message).to_bytes().to_vec(),
-            Secret::EcdsaP256Sha256(secret) => {
-                let sig: ecdsa::Signature = ecdsa::SigningKey::from(secret).sign(&message);
-                sig.normalize_s().to_der().as_bytes().to_vec()
-            }
-            Secret::MlDsa44 { expanded, .. } => {
+            Secret::File(_, secret) => {
                 let mut randomness = [0; 32];
                 getrandom::fill(&mut randomness).map_err(|_| SignError::Randomness)?;
-                // The one error is a context of more than 255 bytes; what is empty does not verify.
-                expanded.try_sign_with_seed(&randomness, &message, &[]).map_or_else(|_| Vec::new(), Vec::from)
+                secret.sign(&message, &randomness)
             }
             #[cfg(feature = "token")]
             Secret::Token(token) => token.sign(&message)?,
@@ -312,7 +251,26 @@ impl SecretKey {
     }
 }
 
+/// The seed in RFC 9881's choice, whose lengths are fixed: the seed, the expanded key, or both.
+///
+/// Of both the seed is taken, from which the expanded key is made anew; if that was another, the keyid is another too.
+fn ml_dsa_seed(choice: &[u8]) -> Result<&[u8], KeyFormError> {
+    if choice.starts_with(&ML_DSA_44_EXPANDED) {
+        return Err(KeyFormError::NoSeed);
+    }
+    if let Some(seed) = choice.strip_prefix(&[0x80, 0x20]) {
+        return Ok(seed);
+    }
+    let both = choice.strip_prefix(&ML_DSA_44_BOTH).and_then(|both| both.split_at_checked(32));
+    let expanded_bytes = 2_560;
+    match both.and_then(|(seed, rest)| Some((seed, rest.strip_prefix(&ML_DSA_44_EXPANDED)?))) {
+        Some((seed, expanded)) if expanded.len() == expanded_bytes => Ok(seed),
+        _ => Err(form("an ML-DSA-44 key in none of RFC 9881's forms")),
+    }
+}
+
 /// The P-256 key of an uncompressed point.
+#[cfg(feature = "token")]
 fn public_of_point(point: &[u8]) -> Result<PublicKey, KeyError> {
     PublicKey::from_spki(Algorithm::EcdsaP256Sha256, &[P256_PREFIX.as_slice(), point].concat())
 }
@@ -490,21 +448,20 @@ mod tests {
     }
 
     #[test]
-    fn an_ml_dsa_key_needs_its_seed_and_agrees_with_it() {
-        let (_, expanded) = ml_dsa_44::KG::keygen_from_seed(&[3; 32]);
-        let expanded = expanded.into_bytes();
-        let both = [ML_DSA_44_BOTH.as_slice(), &[3; 32], &ML_DSA_44_EXPANDED, &expanded].concat();
-        let key = SecretKey::from_random(Algorithm::MlDsa44, [3; 32]).unwrap();
-        assert_eq!(SecretKey::from_ml_dsa(&both).unwrap().keyid(), key.keyid());
-        let alone = [ML_DSA_44_EXPANDED.as_slice(), &expanded].concat();
-        assert_eq!(SecretKey::from_ml_dsa(&alone).unwrap_err(), KeyFormError::NoSeed);
-        for at in [6, 37, 38, 50, 1000, both.len() - 1] {
+    fn an_ml_dsa_key_needs_its_seed() {
+        let expanded = [ML_DSA_44_EXPANDED.as_slice(), &[7; 2560]].concat();
+        let both = [ML_DSA_44_BOTH.as_slice(), &[3; 32], &expanded].concat();
+        assert_eq!(both.len(), 4 + 0x0a26);
+        assert_eq!(ml_dsa_seed(&both), Ok([3; 32].as_slice()));
+        assert_eq!(ml_dsa_seed(&expanded), Err(KeyFormError::NoSeed));
+        for at in 2..both.len() {
+            assert!(ml_dsa_seed(&both[..at]).is_err(), "cut at {at}");
+        }
+        for at in (0..6).chain(38..42) {
             let mut other = both.clone();
             other[at] ^= 1;
-            assert!(matches!(SecretKey::from_ml_dsa(&other), Err(KeyFormError::Halves(_))), "byte {at}");
-            assert!(SecretKey::from_ml_dsa(&both[..at]).is_err(), "cut at {at}");
+            assert!(ml_dsa_seed(&other).is_err(), "byte {at}");
         }
-        assert!(SecretKey::from_ml_dsa(&[[0x80, 0x20].as_slice(), &[3; 33]].concat()).is_err());
     }
 
     #[test]

@@ -143,12 +143,9 @@ pub(crate) fn sign(args: &SignArgs) -> anyhow::Result<Outcome> {
     let (mut proposal, by) = (read(&args.file)?, read_by(&args.by.by)?);
     if let Some(out) = &args.pae_out {
         files::create_new(out, &record::pae(&proposal.record.payload), 0o644)?;
-        let next = format!(
-            "sign {} as it is, then glarus authority sign {} --sig-in KEY.pub:SIGNATURE",
-            out.display(),
-            args.file.display()
-        );
-        say(args.output, &describe(&proposal).text("pae", out.display()).row("next", next));
+        let (command, file, out) = (command(&proposal), args.file.display(), out.display());
+        let next = format!("sign {out} as it is, then glarus {command} sign {file} --sig-in KEY.pub:SIGNATURE");
+        say(args.output, &describe(&proposal).text("pae", out).row("next", next));
         return Ok(Outcome::Done);
     }
     ensure!(!args.keys.is_empty() || !args.sig_in.is_empty(), "nothing to sign with: --key FILE, or --sig-in");
@@ -186,7 +183,7 @@ fn counts(proposal: &Proposal, by: Option<&Proposal>, keyid: &Digest) -> anyhow:
 
 pub(crate) fn submit(args: &SubmitArgs) -> anyhow::Result<Outcome> {
     let (proposal, file) = (read(&args.file)?, args.file.display());
-    ensure!(!proposal.record.signatures.is_empty(), "{file}: nobody signed it yet: glarus authority sign");
+    ensure!(!proposal.record.signatures.is_empty(), "{file}: nobody signed it yet: glarus {} sign", command(&proposal));
     if proposal.is_genesis() {
         bail!("the record of * is entry 0, which only glarus-log init --genesis {file} takes");
     }
@@ -240,10 +237,15 @@ fn describe(proposal: &Proposal) -> Table {
     }
 }
 
+/// The command for proposals of its kind.
+fn command(proposal: &Proposal) -> &'static str {
+    if proposal.authority().is_some() { "authority" } else { "policy" }
+}
+
 /// Who signed it, and what is needed still.
 fn standing(proposal: &Proposal, by: Option<&Proposal>, file: &Path) -> anyhow::Result<Table> {
     let standing = proposal.standing(by).context("--by")?;
-    let command = if proposal.authority().is_some() { "authority" } else { "policy" };
+    let command = command(proposal);
     let keyids = |keyids: &[Digest]| keyids.iter().map(Digest::to_string).collect::<Vec<_>>();
     let (have, file) = (standing.signed.len(), file.display());
     let next = match standing.need {

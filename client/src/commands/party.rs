@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub(crate) fn rebuild(args: &RebuildArgs) -> anyhow::Result<Outcome> {
     let first = args.files.first().map(PathBuf::as_path);
     let path = record::path(&args.record, first, "rebuild")?;
-    let record = match record::given_record(Kind::Rebuild, &args.record)? {
+    let record = match record::given_record(Kind::Rebuild, &args.record, &[])? {
         Some(record) => record,
         None => match rebuilt(args, &path)? {
             Ok(statement) => record::made(&statement)?,
@@ -68,7 +68,7 @@ fn differences(artifacts: &[Subject], made: &[Subject]) -> Vec<String> {
     let one = |artifact: &Subject| {
         let namesake = made.iter().find(|file| file.name == artifact.name);
         let have = namesake.map_or("no such file was given".into(), |file| format!("{} came out", file.sha256));
-        format!("{} is {} in the build, {have}", artifact.name, artifact.sha256)
+        format!("{} is {} in the record, {have}", artifact.name, artifact.sha256)
     };
     missing.map(one).collect()
 }
@@ -81,7 +81,7 @@ pub(crate) fn review(args: &ReviewArgs) -> anyhow::Result<Outcome> {
     // Without archives, the record of what is reviewed says where.
     let of = args.of.as_deref().map(Path::new).filter(|path| path.exists());
     let path = record::path(&args.record, args.files.first().map(PathBuf::as_path).or(of), &suffix)?;
-    let record = match record::given_record(Kind::Review, &args.record)? {
+    let record = match record::given_record(Kind::Review, &args.record, &[])? {
         Some(record) => record,
         None => record::made(&reviewed(args, &path)?)?,
     };

@@ -8,8 +8,11 @@ use glarus::net::{Logged, NetError};
 use glarus::release::{self, Kept, Release, ReleaseError};
 use glarus::table::Table;
 use glarus::{draft, files};
-use spec::record::{self, Digest, Kind, MAX_ENTRY_BYTES, MAX_SUBMISSION_BYTES, Product, Record, Statement, Subject};
+use spec::record::{self, Digest, Kind, MAX_ENTRY_BYTES, Product, Record, Statement, Subject};
 use std::path::{Path, PathBuf};
+
+/// The most bytes of a file of envelopes.
+const MAX_ENVELOPES_BYTES: usize = 16 << 20;
 
 /// What became of a record: what to say, and whether it is in the log.
 pub(crate) struct Sent {
@@ -17,24 +20,49 @@ pub(crate) struct Sent {
     pub(crate) logged: bool,
 }
 
-/// The record that --envelope or --statement gives; `None` where it is to be made of arguments.
-pub(crate) fn given_record(kind: Kind, args: &RecordArgs) -> anyhow::Result<Option<Record>> {
-    let (path, record) = match (&args.envelope, &args.statement) {
-        (Some(path), _) => {
-            let signs = !args.keys.is_empty() || !args.sig_in.is_empty() || args.pae_out.is_some();
-            ensure!(
-                args.countersign || !signs,
-                "--envelope takes a record as it is signed; to add signatures of yours, say --countersign"
-            );
-            let bytes = files::read(path, MAX_SUBMISSION_BYTES)?;
-            (path, draft::read(&bytes))
-        }
-        (None, Some(path)) => (path, draft::of_payload(files::read(path, MAX_ENTRY_BYTES)?)),
-        (None, None) => return Ok(None),
-    };
-    let record = record.with_context(|| format!("{}: not a record", path.display()))?;
+/// The record that --envelope or --statement gives; `None` where it is to be made of arguments. `about` are files that it
+/// is about: of several records in one file they say which.
+pub(crate) fn given_record(kind: Kind, args: &RecordArgs, about: &[Subject]) -> anyhow::Result<Option<Record>> {
+    if let Some(path) = &args.envelope {
+        let signs = !args.keys.is_empty() || !args.sig_in.is_empty() || args.pae_out.is_some();
+        ensure!(
+            args.countersign || !signs,
+            "--envelope takes a record as it is signed; to add signatures of yours, say --countersign"
+        );
+        let bytes = files::read(path, MAX_ENVELOPES_BYTES)?;
+        let record = of_envelopes(path, &bytes, kind, about)?;
+        return Ok(Some(record));
+    }
+    let Some(path) = &args.statement else { return Ok(None) };
+    let record = draft::of_payload(files::read(path, MAX_ENTRY_BYTES)?);
+    let record = record.with_context(|| format!("{}: not a statement", path.display()))?;
     release::is_kind(path, &record, kind)?;
+    release::is_about(&record.statement, about)?;
     Ok(Some(record))
+}
+
+/// The one record of a kind and about some files in a file of envelopes or Sigstore bundles, one a line, or one alone.
+fn of_envelopes(path: &Path, bytes: &[u8], kind: Kind, about: &[Subject]) -> anyhow::Result<Record> {
+    let not_a_record = || format!("{}: not a record", path.display());
+    let parts = record::submissions(bytes).with_context(not_a_record)?;
+    if let [one] = parts.as_slice() {
+        let record = draft::read(one).with_context(not_a_record)?;
+        release::is_kind(path, &record, kind)?;
+        release::is_about(&record.statement, about)?;
+        return Ok(record);
+    }
+    // Statements of kinds that nobody logs, such as an SBOM, stand beside provenance.
+    let records = parts.iter().filter_map(|part| draft::read(part).ok());
+    let fits = |record: &Record| record.kind() == kind && release::is_about(&record.statement, about).is_ok();
+    let mut found: Vec<Record> = records.filter(fits).collect();
+    let (have, of) = (found.len(), parts.len());
+    match found.pop().filter(|_| have == 1) {
+        Some(record) => Ok(record),
+        None => bail!(
+            "{}: {have} of its {of} lines are records of kind {kind} about the files named, one is needed",
+            path.display()
+        ),
+    }
 }
 
 /// The record of a statement that is made of arguments.

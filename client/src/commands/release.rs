@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub(crate) fn source(args: SourceArgs) -> anyhow::Result<Outcome> {
     let archives: Vec<PathBuf> = args.archive.iter().cloned().collect();
     let mut subjects = subjects(&archives)?;
-    let record = match record::given_record(Kind::Source, &args.record)? {
+    let record = match record::given_record(Kind::Source, &args.record, &subjects)? {
         Some(record) => record,
         None => {
             for subject in &mut subjects {
@@ -27,7 +27,6 @@ pub(crate) fn source(args: SourceArgs) -> anyhow::Result<Outcome> {
             record::made(&Statement { subjects: subjects.clone(), predicate })?
         }
     };
-    release::is_about(&record.statement, &subjects)?;
     let path = record::path(&args.record, args.archive.as_deref(), "source")?;
     say(args.record.output, &record::send(&path, record, &args.record)?.table);
     Ok(Outcome::Done)
@@ -35,7 +34,7 @@ pub(crate) fn source(args: SourceArgs) -> anyhow::Result<Outcome> {
 
 pub(crate) fn build(args: BuildArgs) -> anyhow::Result<Outcome> {
     let subjects = subjects(&args.artifacts)?;
-    let record = match record::given_record(Kind::Build, &args.record)? {
+    let record = match record::given_record(Kind::Build, &args.record, &subjects)? {
         Some(record) => record,
         None => {
             let sources = args.sources.iter().map(|source| release::source_dependency(source));
@@ -48,7 +47,6 @@ pub(crate) fn build(args: BuildArgs) -> anyhow::Result<Outcome> {
             record::made(&Statement { subjects: subjects.clone(), predicate })?
         }
     };
-    release::is_about(&record.statement, &subjects)?;
     let path = record::path(&args.record, args.artifacts.first().map(PathBuf::as_path), "build")?;
     say(args.record.output, &record::send(&path, record, &args.record)?.table);
     Ok(Outcome::Done)
@@ -56,11 +54,10 @@ pub(crate) fn build(args: BuildArgs) -> anyhow::Result<Outcome> {
 
 pub(crate) fn update(args: UpdateArgs) -> anyhow::Result<Outcome> {
     let subjects = subjects(&args.files)?;
-    let record = match record::given_record(Kind::Update, &args.record)? {
+    let record = match record::given_record(Kind::Update, &args.record, &subjects)? {
         Some(record) => record,
         None => record::made(&updated(&args, &subjects)?)?,
     };
-    release::is_about(&record.statement, &subjects)?;
     let statement = record.statement.clone();
     let path = record::path(&args.record, args.files.first().map(PathBuf::as_path), "update")?;
     let sent = record::send(&path, record, &args.record)?;

@@ -18,7 +18,7 @@ const SALT_BYTES: usize = 32;
 pub(crate) fn withdraw(args: &WithdrawArgs) -> anyhow::Result<Outcome> {
     let first = args.files.first().map(PathBuf::from);
     let path = record::path(&args.record, first.as_deref(), "withdrawal")?;
-    let record = match record::given_record(Kind::Withdrawal, &args.record)? {
+    let record = match record::given_record(Kind::Withdrawal, &args.record, &[])? {
         Some(record) => record,
         None => {
             let (statement, updates) = withdrawn(args)?;
@@ -93,7 +93,7 @@ fn record_id(argument: &str) -> anyhow::Result<Digest> {
 
 pub(crate) fn access(args: &AccessArgs) -> anyhow::Result<Outcome> {
     let path = record::path(&args.record, args.particulars.as_deref(), "access")?;
-    let record = match record::given_record(Kind::Access, &args.record)? {
+    let record = match record::given_record(Kind::Access, &args.record, &[])? {
         Some(record) => record,
         None => record::made(&accessed(args)?)?,
     };

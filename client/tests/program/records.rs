@@ -163,6 +163,23 @@ fn what_another_tool_signed_goes_in() {
     stage.write("other.json", foreign(statement.replace("\n", "").as_bytes(), &SecretKey::from_seed([77; 32])));
     stage.show("build --envelope other.json --countersign --key keys/vendor shield.pkg", 2);
     stage.json(&format!("{UPDATE} --json"));
+    stage.remark("one a line, as in .intoto.jsonl; some of no kind that is logged, some about other files");
+    let sbom = statement.replace("slsa.dev/provenance/v1", "spdx.dev/Document");
+    let elsewhere =
+        statement.replace("shield.pkg", "tool.pkg").replace(&sha256(&stage, "shield.pkg").to_string(), &"5".repeat(64));
+    let key = SecretKey::from_seed([77; 32]);
+    let lines = [sbom, elsewhere, statement.clone()].map(|statement| foreign(statement.as_bytes(), &key));
+    stage.write("all.intoto.jsonl", lines.join("\n") + "\n");
+    let several = "build --countersign --key keys/vendor --envelope all.intoto.jsonl --record several.json";
+    stage.show(several, 2);
+    stage.show(&format!("{several} shield.pkg"), 0);
+    stage.remark("and in a Sigstore bundle");
+    let bundle = format!(
+        r#"{{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{{}},"dsseEnvelope":{}}}"#,
+        lines[2]
+    );
+    stage.write("bundle.json", bundle);
+    stage.show("build --countersign --key keys/vendor --envelope bundle.json --record bundled.json shield.pkg", 0);
     stage.pinned("envelope");
 }
 
