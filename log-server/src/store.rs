@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `entries` | index | the entry's bytes |
 //! | `tiles` | tile level (1 byte) ‖ tile index | up to 256 hashes; a partial tile is a prefix of what it becomes |
-//! | `ids`, `facts`, `digests`, `files`, `namespaces`, `state` | rows of [`spec::admission`], byte by byte | |
+//! | `ids`, `facts`, `digests`, `files`, `withdrawn`, `tracks`, `refs`, `namespaces`, `state` | rows of [`spec::admission`], byte by byte | |
 //! | `map` | tile path of [`spec::map`] | the tile |
 //! | `heads` | `newest` | the newest cosigned checkpoint, a note |
 //! | `meta` | `schema`, `origin`, `head` | the schema's number; the origin; size ‖ root ‖ time of the last state entry |
@@ -25,8 +25,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const SCHEMA: &[u8] = b"1";
-const FAMILIES: [&str; 11] =
-    ["entries", "tiles", "ids", "facts", "digests", "files", "namespaces", "state", "map", "heads", "meta"];
+const FAMILIES: [&str; 14] = [
+    "entries",
+    "tiles",
+    "ids",
+    "facts",
+    "digests",
+    "files",
+    "withdrawn",
+    "tracks",
+    "refs",
+    "namespaces",
+    "state",
+    "map",
+    "heads",
+    "meta",
+];
 
 /// What went wrong with the rows; after any of these the process stops, and recovery at the next start is the way on.
 #[derive(Debug, thiserror::Error)]
@@ -483,6 +497,9 @@ fn family_name(family: Family) -> &'static str {
         Family::Facts => "facts",
         Family::Digests => "digests",
         Family::Files => "files",
+        Family::Withdrawn => "withdrawn",
+        Family::Tracks => "tracks",
+        Family::Refs => "refs",
         Family::Namespaces => "namespaces",
         Family::State => "state",
     }

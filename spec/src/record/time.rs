@@ -70,7 +70,6 @@ fn days_of_months(year: u64) -> [u64; 12] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString as _;
 
     #[test]
     fn times() {
