@@ -50,6 +50,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::{format, string::String, string::ToString, vec, vec::Vec};
 
 mod fact;
+pub mod replay;
 mod rows;
 pub mod signatures;
 

@@ -5,6 +5,8 @@ use crate::record::{EnvelopeSignature, Subject, pae};
 use alloc::sync::Arc;
 use ed25519_dalek::{Signer as _, SigningKey};
 
+mod replay;
+
 const LOG: &str = "log.acme.example/updates";
 const ACME: &str = "pkg:generic/acme/";
 const SHIELD: &str = "pkg:generic/acme/shield";
