@@ -170,7 +170,7 @@ fn what_should_not_be_there_is_named() {
     let mut swapped = good.clone();
     swapped.swap(4, 5);
     assert_eq!(name(&swapped), (4, "source-not-logged"));
-    assert_eq!(name(&with(4, b"{}".to_vec())), (4, "malformed"));
+    assert_eq!(name(&with(4, b"{}".to_vec())), (4, "missing-field"));
     assert_eq!(name(&with(3, b"glarus/state v2\n".to_vec())), (3, "state-malformed"));
 
     // A signature that is not by the vendor, alone and beside one that is.
