@@ -297,7 +297,15 @@ impl Audit<'_> {
         }
         let (pieces, work) = mpsc::channel(2);
         let judging = judge.map(|judge| tokio::task::spawn_blocking(move || judge.run(work)));
-        let reader = Reader { source, judging: judging.is_some(), keyring, edge, pieces, parsing: VecDeque::new(), parsing_bytes: 0 };
+        let reader = Reader {
+            source,
+            judging: judging.is_some(),
+            keyring,
+            edge,
+            pieces,
+            parsing: VecDeque::new(),
+            parsing_bytes: 0,
+        };
         let read = reader.run(&head, &*self.progress).await;
         // What was read before something was found is judged to its end: what is found there comes first.
         let records = match judging {
@@ -408,7 +416,9 @@ impl Reader {
         let served = self.source.tile(tile).await?;
         let first = |at: usize| (tile.index * WIDTH + at as u64) << (8 * u32::from(tile.level));
         match served.iter().zip(hashes).position(|(have, computed)| have != computed) {
-            Some(at) => Err(Finding::TileHash { tile, at, first: first(at), have: served[at], computed: hashes[at] }.into()),
+            Some(at) => {
+                Err(Finding::TileHash { tile, at, first: first(at), have: served[at], computed: hashes[at] }.into())
+            }
             None => Ok(()),
         }
     }

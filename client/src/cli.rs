@@ -354,13 +354,11 @@ pub(crate) struct InstallArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Nobody's word is taken: entries are hashed, records judged from the first on by the rules of \
+#[command(after_help = "Nobody's word is taken: entries are hashed, records judged from the first on by the rules of \
                         admission, states compared with what the records give. Exit code 1 names the first entry \
                         that should not be there, and the rule.\n\nExamples:\n  glarus audit http://localhost:7370 \
                         --policy policy\n  glarus audit http://localhost:7370 --policy policy --scratch /var/tmp/acme \
-                        --resume"
-)]
+                        --resume")]
 pub(crate) struct AuditArgs {
     /// Where the log is: http://host:port
     #[arg(value_name = "URL")]

@@ -191,9 +191,7 @@ impl Scratch {
         for (path, value) in paths.into_iter().zip(values) {
             let tile = match value.map_err(|error| self.fault(error))? {
                 None => map::Tile::default(),
-                Some(row) => {
-                    map::Tile::parse(&path, &row).map_err(|error| ScratchError::Damaged(error.to_string()))?
-                }
+                Some(row) => map::Tile::parse(&path, &row).map_err(|error| ScratchError::Damaged(error.to_string()))?,
             };
             tiles.0.insert(path, tile);
         }

@@ -103,7 +103,9 @@ impl Scratch {
 
     fn end(&self, args: &AuditArgs) -> anyhow::Result<()> {
         match self {
-            Self::Named(path) if !args.keep && !args.resume && audit::holds_audit(path) => Ok(audit::remove_audit(path)?),
+            Self::Named(path) if !args.keep && !args.resume && audit::holds_audit(path) => {
+                Ok(audit::remove_audit(path)?)
+            }
             _ => Ok(()),
         }
     }

@@ -82,14 +82,16 @@ impl Log {
     }
 }
 
-/// Entries 0 to 9: genesis, state, authority of acme, state, source, build, update, state, source, state.
+/// Entries 0 to 11: genesis, state, authority of acme, state, source, build, update, state, source, state, withdrawal, state.
 fn small() -> Vec<Vec<u8>> {
     let mut log = Log::new();
     log.batch(&[signed(&vendor(ACME, KEYS).into_statement(), &[ROOT])]);
     let built = signed(&build(&["shield.pkg"], &["archive"]), &[12]);
     let update = signed(&update(SHIELD, 1, &["shield.pkg"], &[built.id]), &[14, 15]);
+    let withdrawal = signed(&withdrawals::withdrawal(&[update.id], &["shield.pkg"]), &[10]);
     log.batch(&[signed(&source(&[SHIELD], &["archive"]), &[11]), built, update]);
     log.batch(&[signed(&source(&[SWORD], &["other"]), &[11])]);
+    log.batch(&[withdrawal]);
     log.world.entries
 }
 
@@ -98,9 +100,10 @@ fn a_log_replays_however_it_is_cut() {
     let entries = small();
     let mut whole = Kept::default();
     replay(&mut whole, &entries, false).unwrap();
-    assert_eq!((whole.cursor.index, whole.cursor.records, whole.cursor.time), (10, 0, 104));
+    assert_eq!((whole.cursor.index, whole.cursor.records, whole.cursor.time), (12, 0, 105));
+    let once = (0..entries.len() - 1).map(|at| 1_u32 << at);
     for named in [false, true] {
-        for cuts in 0..1_u32 << (entries.len() - 1) {
+        for cuts in once.clone().chain([u32::MAX, 0x5555_5555, 0xaaaa_aaaa]) {
             let mut kept = Kept::default();
             let mut from = 0;
             for to in (1..entries.len()).filter(|to| cuts & 1 << (to - 1) != 0).chain([entries.len()]) {
@@ -159,6 +162,11 @@ fn what_should_not_be_there_is_named() {
     // Left out of the state: the entry before says what the one after should.
     let left_out = with(7, good[3].clone());
     assert_eq!(name(&left_out), (7, "state-root"));
+    // A withdrawal too.
+    let root = StateEntry::parse(&good[9]).unwrap().root;
+    let mut hidden = StateEntry::parse(&good[11]).unwrap();
+    hidden.root = root;
+    assert_eq!(name(&with(11, hidden.to_bytes())), (11, "state-root"));
 
     let mut twice = good.clone();
     twice.insert(9, good[4].clone());
