@@ -46,19 +46,27 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn report(what: &str, Measured { rate, peak_kib }: Measured, note: &str) {
-    let memory = peak_kib.map_or(String::new(), |kib| format!(", at most {} MiB of memory", kib / 1024));
-    println!("{what:32}{rate:12.0}   {note}{memory}");
+fn report(what: &str, Measured { rate, process }: Measured, note: &str) {
+    let process = process.map_or(String::new(), |Process { peak_kib, cpu_us }| {
+        format!(", {cpu_us:.1} us of processor an entry, at most {} MiB of memory", peak_kib / 1024)
+    });
+    println!("{what:32}{rate:12.0}   {note}{process}");
 }
 
 struct Measured {
     rate: f64,
-    peak_kib: Option<u64>,
+    process: Option<Process>,
+}
+
+/// What the audit alone took, without the log: the most memory, and the time of all cores for each entry.
+struct Process {
+    peak_kib: u64,
+    cpu_us: f64,
 }
 
 impl Measured {
     fn of(count: u64, took: Duration) -> Self {
-        Self { rate: count as f64 / took.as_secs_f64(), peak_kib: None }
+        Self { rate: count as f64 / took.as_secs_f64(), process: None }
     }
 }
 
@@ -140,26 +148,33 @@ fn audit(world: &World, more: &[&str]) -> anyhow::Result<Measured> {
     let mut command = Command::new(program("glarus")?);
     command.args(["audit", &url, "--policy", text(&policy), "--json"]).args(more).stdout(Stdio::piped());
     let mut child = command.spawn()?;
-    let peak_kib = peak(&mut child)?;
+    let (peak_kib, ticks) = used(&mut child)?;
     let took = start.elapsed();
     let output = child.wait_with_output()?;
     let said = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "the audit found {said}");
     let said: serde_json::Value = serde_json::from_str(&said)?;
     let size = said["size"].as_u64().context("size")?;
-    Ok(Measured { peak_kib, ..Measured::of(size, took) })
+    // Linux counts a process's time in hundredths of a second.
+    let process = Process { peak_kib, cpu_us: ticks as f64 * 10_000.0 / size as f64 };
+    Ok(Measured { process: Some(process), ..Measured::of(size, took) })
 }
 
-/// Waits for a process; the most memory that it had, as far as it was seen.
-fn peak(child: &mut Child) -> anyhow::Result<Option<u64>> {
-    let mut peak = None;
+/// Waits for a process; the most memory that it had, and its time, as they were seen last.
+fn used(child: &mut Child) -> anyhow::Result<(u64, u64)> {
+    let (mut peak_kib, mut ticks) = (0, 0);
     while child.try_wait()?.is_none() {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).unwrap_or_default();
+        let status = read("status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).or(peak);
+        peak_kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(peak_kib);
+        // The fields after the name, which is in brackets: user and system time are the 12th and 13th of them.
+        let stat = read("stat");
+        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
+        ticks = fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>().max(ticks);
         std::thread::sleep(Duration::from_millis(5));
     }
-    Ok(peak)
+    Ok((peak_kib, ticks))
 }
 
 /// Verifies signatures of distinct records, on all cores.
