@@ -78,7 +78,7 @@ async fn an_honest_log_passes_and_is_taken_up_where_an_audit_ended() -> anyhow::
     let (world, updates) = world(&["shield"]).await?;
     let said = passes(&world, &[])?;
     assert_eq!((&said["size"], &said["judged"], &said["resumed"]), (&10.into(), &5.into(), &0.into()), "{said}");
-    assert_eq!(said["cosigned"][0]["witness"], "ch-1");
+    assert_eq!(said["cosigned"].as_array().map(Vec::len), Some(1));
     let hashes = passes(&world, &["--hashes-only"])?;
     assert_eq!((&hashes["root"], &hashes["judged"]), (&said["root"], &Value::Null));
 
@@ -166,13 +166,13 @@ async fn what_a_log_takes_that_lost_a_row_is_named() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_that_too_few_cosigned_or_another_log_signed_is_named() -> anyhow::Result<()> {
-    let mut world = World::prepare(2, 1)?;
-    let both = world.policy_text(2);
-    // The second witness does not answer.
-    world.witnesses[1].server = None;
+    let mut world = World::prepare(3, 2)?;
+    let all = world.policy_text(3);
+    // The third witness does not answer.
+    world.witnesses[2].server = None;
     world.start_log().await?;
-    let policy = world.dir.path().join("both");
-    std::fs::write(&policy, both)?;
+    let policy = world.dir.path().join("all");
+    std::fs::write(&policy, all)?;
     let other = World::prepare(1, 1)?;
     let (url, vkey) = (world.url(""), other.log_keys[0].to_string());
     let said = |arguments: &[&str]| -> anyhow::Result<(Option<i32>, Value)> {

@@ -7,9 +7,10 @@
 
 use anyhow::{Context as _, bail, ensure};
 use glarus_shell::http::Client;
-use glarus_tests::process::{program, run};
+use glarus_tests::process::program;
 use glarus_tests::vendor::{Signed, Vendor, sign};
 use glarus_tests::world::{World, text};
+use serde_json::Value;
 use spec::api::{self, Submitted};
 use spec::authority::RoleName;
 use spec::bundle::Bundle;
@@ -18,7 +19,7 @@ use spec::record::{
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,7 @@ async fn main() -> anyhow::Result<()> {
     told("looked up by digest", LOOKED_UP, start.elapsed());
     audit(&world, &["--hashes-only"], count)?;
     audit(&world, &[], count)?;
+    interrupted(&world, count)?;
     world.log.take().context("the log")?.stop()?;
     let stored = bytes_in(&world.log_dir().join("db"))?;
     println!("raw entries {raw} bytes, stored with all rows {stored} bytes: {:.2}", stored as f64 / raw as f64);
@@ -229,17 +231,41 @@ async fn look_up(world: &World, packages: &[Package]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn audit(world: &World, more: &[&str], records: usize) -> anyhow::Result<()> {
-    let policy = world.dir.path().join("policy");
-    std::fs::write(&policy, world.policy_text(3))?;
-    let (start, url) = (Instant::now(), world.url(""));
-    let output = run("glarus", &[&["audit", &url, "--policy", text(&policy), "--json"], more].concat())?;
+/// Runs an audit that must pass; what it says.
+fn audit(world: &World, more: &[&str], records: usize) -> anyhow::Result<Value> {
+    let start = Instant::now();
+    let output = command_of(world, more)?.output()?;
     let said = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "{} did not pass: {said}", program("glarus")?.display());
-    let said: serde_json::Value = serde_json::from_str(&said)?;
+    ensure!(output.status.success(), "the audit: {said}{}", String::from_utf8_lossy(&output.stderr));
+    let said: Value = serde_json::from_str(&said)?;
     let size = said["size"].as_u64().context("size")?;
     ensure!(size > records as u64, "it saw {size} entries of more than {records}");
-    told(if more.is_empty() { "audited" } else { "audited, hashes only" }, usize::try_from(size)?, start.elapsed());
+    let done = size - said["resumed"].as_u64().context("resumed")?;
+    let what = if more.contains(&"--hashes-only") { "audited, hashes only" } else { "audited" };
+    told(what, usize::try_from(done)?, start.elapsed());
+    Ok(said)
+}
+
+fn command_of(world: &World, more: &[&str]) -> anyhow::Result<Command> {
+    let policy = world.dir.path().join("policy");
+    std::fs::write(&policy, world.policy_text(3))?;
+    let mut command = Command::new(program("glarus")?);
+    command.args(["audit", &world.url(""), "--policy", text(&policy), "--json"]).args(more);
+    Ok(command)
+}
+
+/// Kills an audit on its way, and goes on where it stood.
+fn interrupted(world: &World, records: usize) -> anyhow::Result<()> {
+    let scratch = world.dir.path().join("scratch");
+    let more = ["--scratch", text(&scratch), "--resume"];
+    let mut child = command_of(world, &more)?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    std::thread::sleep(Duration::from_secs(2));
+    ensure!(child.try_wait()?.is_none(), "the audit ended before it was killed");
+    child.kill()?;
+    child.wait()?;
+    let said = audit(world, &more, records)?;
+    ensure!(said["resumed"].as_u64() > Some(0), "nothing was left of the audit that was killed");
+    println!("an audit was killed, and went on from entry {}", said["resumed"]);
     Ok(())
 }
 
