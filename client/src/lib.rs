@@ -30,6 +30,7 @@
 
 #[cfg(feature = "cli")]
 pub mod audit;
+pub mod draft;
 pub mod files;
 pub mod inspect;
 pub mod install;

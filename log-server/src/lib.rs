@@ -13,6 +13,7 @@
 pub mod bundles;
 pub mod config;
 pub mod http;
+pub mod lookups;
 pub mod metrics;
 pub mod plan;
 pub mod publisher;
