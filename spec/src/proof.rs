@@ -6,8 +6,9 @@
 //! holds them fetches them as it likes, and [`Plan::assemble`] makes the proof of them. Nothing here reads storage.
 //!
 //! Verifying refuses a surplus hash as it refuses a missing one, an index beyond the size, and any other root.
-//! A path alone does not bind the tree's size: other sizes of which the path has the same shape verify too, so
-//! only a *signed* head makes a proof mean something.
+//! A path alone does not bind the tree's size: it verifies with every size in which it has the same *shape*, that is the same
+//! number of hashes on the same sides, and with no other. What binds the size is the checkpoint: only a *signed* head
+//! makes a proof mean something. The same holds for the sizes of a consistency proof, and for [`subtree`]s.
 //!
 //! ```
 //! use spec::{merkle::{Frontier, TreeHead, leaf_hash}, proof};
