@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO := cargo
 
-.PHONY: help demo test test-long check build needs bench-latency
+.PHONY: help demo test test-long check build needs bench-latency bench-spec fuzz
 
 help: ## lists what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -30,3 +30,7 @@ check: test ## what CI runs: tests, format, lints, documentation
 
 bench-latency: build ## from a submission to its cosigned proof, on an idle log
 	@$$($(CARGO) metadata --locked --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug/glarus-bench-latency
+
+# With the profile and the features of everything else, so that only criterion and the benchmark are built beside it.
+bench-spec: ## what the specification costs: proofs, checkpoints, records, verdicts, against their limits
+	$(CARGO) bench --locked --workspace --profile dev --bench spec
