@@ -228,6 +228,28 @@ async fn an_old_copy_of_the_database_does_not_fork_the_log() -> anyhow::Result<(
     Ok(())
 }
 
+/// A log made before ML-DSA-44 has one key, and its clients know no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_with_one_key_goes_on_signing_with_it() -> anyhow::Result<()> {
+    let mut world = World::prepare(1, 1)?;
+    world.start_log().await?;
+    let both = Note::parse(&world.get("/checkpoint").await?.body)?;
+    assert_eq!(both.signatures.iter().filter(|line| line.name == world.vendor.origin).count(), 2);
+    checkpoint::open(&both, &world.log_keys[..1])?;
+    checkpoint::open(&both, &world.log_keys[1..])?;
+    assert!(world.log.take().context("the log")?.stop()?.success());
+
+    std::fs::remove_file(world.log_dir().join("keys/log-ml-dsa-44.skey"))?;
+    world.start_log().await?;
+    assert!(world.log_lines().contains("checkpoints are signed with Ed25519 alone"), "{}", world.log_lines());
+    world.submit(&world.vendor.authority()).await?;
+    let one = Note::parse(&world.get("/checkpoint").await?.body)?;
+    assert_eq!(one.signatures.iter().filter(|line| line.name == world.vendor.origin).count(), 1);
+    checkpoint::open(&one, &world.log_keys[..1])?;
+    assert!(checkpoint::open(&one, &world.log_keys[1..]).is_err());
+    Ok(())
+}
+
 fn copy_files(from: &std::path::Path, to: &std::path::Path) -> anyhow::Result<()> {
     std::fs::create_dir(to)?;
     for file in std::fs::read_dir(from)? {

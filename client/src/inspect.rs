@@ -222,6 +222,40 @@ fn statement(statement: &Statement, table: Table) -> Table {
             .row("target", Some(update.target.as_str()).filter(|target| !target.is_empty()))
             .row("sequence", update.sequence)
             .row("builds", update.builds.iter().map(Digest::to_string).collect::<Vec<_>>()),
+        Predicate::Rebuild(rebuild) => table
+            .row("log", rebuild.log.as_str())
+            .row("party", rebuild.party.as_str())
+            .text("build", rebuild.build)
+            .row("outcome", rebuild.outcome.name())
+            .row("time", rebuild.time)
+            .row("rebuilt", rebuild.rebuilt.iter().map(subject).collect::<Vec<_>>()),
+        Predicate::Withdrawal(withdrawal) => table
+            .row("log", withdrawal.log.as_str())
+            .row("updates", withdrawal.updates.iter().map(Digest::to_string).collect::<Vec<_>>())
+            .row("reason", withdrawal.reason.as_str())
+            .row("severity", withdrawal.severity.name())
+            .row("replacement", withdrawal.replacement.map(|id| id.to_string())),
+        Predicate::Review(review) => table
+            .row("log", review.log.as_str())
+            .text("of", review.of)
+            .row("party", review.party.as_str())
+            .row("what", review.what.name())
+            .row("outcome", review.outcome.name())
+            .row("time", review.time)
+            .row("centre", review.centre.as_str()),
+        Predicate::Policy(policy) => table
+            .row("log", policy.log.as_str())
+            .row("epoch", policy.epoch)
+            .row("previous", policy.previous.map(|id| id.to_string()))
+            .row("policy", policy.policy.lines().map(String::from).collect::<Vec<_>>()),
+        Predicate::Access(access) => table
+            .row("log", access.log.as_str())
+            .row("namespace", access.namespace.as_str())
+            .row("store", access.store.as_str())
+            .row("purpose", access.purpose.as_str())
+            .row("from", access.from)
+            .row("until", access.until)
+            .text("commitment", access.commitment),
     };
     table.row("files", subjects.iter().map(subject).collect::<Vec<_>>())
 }

@@ -185,8 +185,10 @@ impl Log {
         let named = |key: &Skey| policy.logs().iter().any(|log| log.vkey == *key.vkey());
         if !policy.logs().is_empty() && !keys.iter().any(named) {
             let keys: Vec<String> = keys.iter().map(|key| key.vkey().to_string()).collect();
-            let cause =
-                format!("its log lines name none of this log's keys, {}: no client would believe it", keys.join(" and "));
+            let cause = format!(
+                "its log lines name none of this log's keys, {}: no client would believe it",
+                keys.join(" and ")
+            );
             return Err(LogError::Policy { path: policy_file, cause });
         }
         let witnesses = witness_urls(&policy, &config.witnesses);
@@ -231,7 +233,8 @@ impl Log {
         };
         let router = http::routes(api).merge(metrics.registry.routes());
         let limits = Limits { body_bytes: spec::record::MAX_SUBMISSION_BYTES, ..Limits::default() };
-        let publisher = Publisher { policy, store, witnesses, refresh, clock, metrics, published, confirmed };
+        let publisher =
+            Publisher { policy: Arc::new(policy), store, witnesses, refresh, clock, metrics, published, confirmed };
 
         let mut publishing = tokio::spawn(publisher.run(heads));
         let mut sequencing = tokio::spawn(sequence(sequencer, confirmation.clone(), submissions, heads_in));

@@ -8,14 +8,13 @@
 use crate::metrics::Metrics;
 use crate::sequencer::SignedHead;
 use crate::store::{Store, StoreError};
-use crate::witnesses::{Answer, Round, Witness};
+use crate::witnesses::{Answer, Cosigned, Round, Witness};
 use glarus_shell::clock::Clock;
 use glarus_shell::http::Client;
 use spec::checkpoint::{self, Checkpoint};
-use spec::cosignature;
 use spec::merkle::{Frontier, peaks};
 use spec::note::{Note, NoteSignature, Vkey};
-use spec::policy::{MAX_AHEAD_S, Policy};
+use spec::policy::Policy;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,7 +41,7 @@ impl Published {
 /// What the publisher works with.
 pub struct Publisher {
     /// The policy whose quorum must hold.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// Where the published checkpoint is kept.
     pub store: Store,
     /// Submission prefixes of the witnesses.
@@ -88,6 +87,17 @@ struct Open {
     met: bool,
 }
 
+impl Open {
+    /// Keeps a cosignature that is younger than the one it has; tells whether it does.
+    fn keep(&mut self, Cosigned { witness, time, line }: Cosigned) -> bool {
+        let younger = self.lines.get(&witness).is_none_or(|(have, _)| *have < time);
+        if younger {
+            self.lines.insert(witness, (time, line));
+        }
+        younger
+    }
+}
+
 impl Publisher {
     /// Runs rounds until the sequencer ends.
     ///
@@ -102,7 +112,14 @@ impl Publisher {
         let (answers, mut inbox) = mpsc::channel(64);
         let client = Client::new();
         for url in &self.witnesses {
-            let witness = Witness::new(url.clone(), client.clone(), Arc::clone(&self.metrics));
+            let witness = Witness {
+                url: url.clone(),
+                client: client.clone(),
+                policy: Arc::clone(&self.policy),
+                clock: Arc::clone(&self.clock),
+                metrics: Arc::clone(&self.metrics),
+                old_size: 0,
+            };
             tokio::spawn(witness.run(rounds.subscribe(), answers.clone()));
         }
         drop(answers);
@@ -136,8 +153,8 @@ impl Publisher {
             return Ok(());
         }
         let mut new = false;
-        for line in &answer.lines {
-            new |= self.accept(open, line);
+        for cosigned in answer.lines {
+            new |= open.keep(cosigned);
         }
         if !new || !self.policy.quorum_met(|witness| open.lines.contains_key(&witness)) {
             return Ok(());
@@ -148,31 +165,6 @@ impl Publisher {
             open.met = true;
         }
         self.publish(open, late).await
-    }
-
-    /// Keeps a line that is a valid cosignature by a witness of the policy, of a time that clients will count, and younger
-    /// than the one it has; tells whether it does.
-    fn accept(&self, open: &mut Open, line: &NoteSignature) -> bool {
-        let text = &open.round.head.note.text;
-        for (index, witness) in
-            self.policy.witnesses().iter().enumerate().filter(|(_, witness)| witness.vkey.made(line))
-        {
-            let latest = (self.clock)().saturating_add(MAX_AHEAD_S);
-            match cosignature::verify(text, line, &witness.vkey) {
-                Ok(time) if time > latest => {
-                    tracing::warn!(witness = %witness.vkey.name, time, latest, "a cosignature from the future does not count");
-                }
-                Ok(time) => {
-                    let younger = open.lines.get(&index).is_none_or(|(have, _)| *have < time);
-                    if younger {
-                        open.lines.insert(index, (time, line.clone()));
-                    }
-                    return younger;
-                }
-                Err(error) => tracing::warn!(witness = %witness.vkey.name, %error, "a cosignature that is none"),
-            }
-        }
-        false
     }
 
     /// Stores the cosigned checkpoint and wakes whoever waits for it. A late cosignature is not worth a synced write: the

@@ -4,9 +4,12 @@ use crate::metrics::Metrics;
 use crate::sequencer::SignedHead;
 use crate::store::StoreError;
 use bytes::Bytes;
+use glarus_shell::clock::Clock;
 use glarus_shell::http::{Client, ClientError};
+use spec::cosignature;
 use spec::merkle::TreeHead;
 use spec::note::{NoteError, NoteSignature};
+use spec::policy::{MAX_AHEAD_S, Policy, PolicyWitness};
 use spec::proof;
 use spec::witness::{self, AddCheckpoint};
 use std::sync::Arc;
@@ -28,12 +31,23 @@ pub struct Round {
     pub head: Arc<SignedHead>,
 }
 
-/// What a witness answered, unverified.
+/// What a witness answered.
 pub struct Answer {
     /// The head that it was asked about.
     pub head: TreeHead,
-    /// Its signature lines.
-    pub lines: Vec<NoteSignature>,
+    /// The lines that are valid cosignatures of it, by witnesses of the policy.
+    pub lines: Vec<Cosigned>,
+}
+
+/// A valid cosignature.
+#[derive(Clone)]
+pub struct Cosigned {
+    /// Which witness of the policy made it.
+    pub witness: usize,
+    /// When, in Unix seconds.
+    pub time: u64,
+    /// The line.
+    pub line: NoteSignature,
 }
 
 /// Why a witness gave no cosignature.
@@ -58,20 +72,23 @@ enum WitnessError {
     Unsteady,
 }
 
-/// One witness, and the size that it cosigned last as far as we know.
+/// One witness.
 pub struct Witness {
-    url: String,
-    client: Client,
-    metrics: Arc<Metrics>,
-    old_size: u64,
+    /// Its submission prefix.
+    pub url: String,
+    /// For requests to it.
+    pub client: Client,
+    /// Whose keys count.
+    pub policy: Arc<Policy>,
+    /// Unix seconds.
+    pub clock: Clock,
+    /// What it counts.
+    pub metrics: Arc<Metrics>,
+    /// The size that it cosigned last as far as we know; 0 while we know nothing: its first answer tells.
+    pub old_size: u64,
 }
 
 impl Witness {
-    /// A witness that we know nothing of yet: its first answer tells its size.
-    pub fn new(url: String, client: Client, metrics: Arc<Metrics>) -> Self {
-        Self { url, client, metrics, old_size: 0 }
-    }
-
     /// Asks for each round, the newest first, until the publisher ends.
     pub async fn run(mut self, mut rounds: watch::Receiver<Arc<Round>>, answers: mpsc::Sender<Answer>) {
         let mut pause = PAUSES.0;
@@ -86,6 +103,7 @@ impl Witness {
                         .set(i64::try_from(self.old_size).unwrap_or(0));
                     pause = PAUSES.0;
                     let head = round.head.checkpoint.head;
+                    let lines = self.verified(&round.head.note.text, lines);
                     if answers.send(Answer { head, lines }).await.is_err() || rounds.changed().await.is_err() {
                         return;
                     }
@@ -102,6 +120,28 @@ impl Witness {
                 }
             }
         }
+    }
+
+    /// The lines that are cosignatures of `text` by witnesses of the policy, of a time that clients will count. Verified here,
+    /// in the task of each witness, and not where all answers meet: an ML-DSA-44 signature takes its time.
+    fn verified(&self, text: &str, lines: Vec<NoteSignature>) -> Vec<Cosigned> {
+        let latest = (self.clock)().saturating_add(MAX_AHEAD_S);
+        let mut cosigned = Vec::new();
+        for line in lines {
+            for (witness, PolicyWitness { vkey, .. }) in self.policy.witnesses().iter().enumerate() {
+                if !vkey.made(&line) {
+                    continue;
+                }
+                match cosignature::verify(text, &line, vkey) {
+                    Ok(time) if time > latest => {
+                        tracing::warn!(witness = %vkey.name, time, latest, "a cosignature from the future does not count");
+                    }
+                    Ok(time) => cosigned.push(Cosigned { witness, time, line: line.clone() }),
+                    Err(error) => tracing::warn!(witness = %vkey.name, %error, "a cosignature that is none"),
+                }
+            }
+        }
+        cosigned
     }
 
     fn count(&self, outcome: &str) {

@@ -9,7 +9,7 @@
 //!
 //! | rule | refusals | status |
 //! |---|---|---|
-//! | 1 the record is well-formed (see [`crate::record`]) and made for this log | `wrong-log` | 422 |
+//! | 1 the record is well-formed (see [`crate::record`]), of a kind that is logged so far, and made for this log | `wrong-log`, after rule 2 `kind-not-supported` | 422 |
 //! | 2 it is new; otherwise the answer is the index of the same record | none | 200 |
 //! | 3 what it names is logged and of the right kind | `build-not-logged`, `not-a-build` | 422 |
 //! | 4 its namespace has an authority in force | `no-authority`, `product-outside-namespace` | 403 |
@@ -190,6 +190,9 @@ pub enum Refusal {
     /// Rule 10: entry 0 and only entry 0 is the authority of `*`.
     #[error("entry 0 is the authority record of *, and no other entry is (this is entry {0})")]
     Genesis(u64),
+    /// A kind that is not logged yet.
+    #[error("records of kind {0} are not logged yet")]
+    KindNotSupported(Kind),
     /// A limit.
     #[error("channel {channel} of {product} has {MAX_TARGETS} targets already")]
     TooManyTargets {
@@ -230,6 +233,7 @@ impl Refusal {
             Self::NamespaceNests { .. } => "namespace-nests",
             Self::EpochNotSupported { .. } => "epoch-not-supported",
             Self::Genesis(_) => "genesis",
+            Self::KindNotSupported(_) => "kind-not-supported",
             Self::TooManyTargets { .. } => "too-many-targets",
             Self::TooManyProducts { .. } => "too-many-products",
             Self::Entry(error) => error.name(),
@@ -248,6 +252,7 @@ impl Refusal {
             Self::TooManyTargets { .. } | Self::TooManyProducts { .. } => 413,
             Self::Entry(error) => error.status(),
             Self::WrongLog { .. }
+            | Self::KindNotSupported(_)
             | Self::BuildNotLogged(_)
             | Self::NotABuild { .. }
             | Self::SourceNotLogged(_)
@@ -279,6 +284,11 @@ pub fn needs(record: &Record) -> Vec<Look> {
             looks.extend(authority.namespace.prefixes().map(Look::namespace));
         }
         Predicate::Source(_) | Predicate::Build(_) => {}
+        Predicate::Rebuild(_)
+        | Predicate::Withdrawal(_)
+        | Predicate::Review(_)
+        | Predicate::Policy(_)
+        | Predicate::Access(_) => {}
         Predicate::Update(update) => {
             looks.extend(update.builds.iter().map(Look::id));
             looks.push(Look::state(&state::channel_key(update.product.as_str(), &update.channel)));
@@ -312,6 +322,11 @@ pub fn needs_more(record: &Record, rows: &Rows) -> Result<Vec<Look>, Corrupt> {
             }
             rows.covering(&update.product).map(String::from).into_iter().collect()
         }
+        Predicate::Rebuild(_)
+        | Predicate::Withdrawal(_)
+        | Predicate::Review(_)
+        | Predicate::Policy(_)
+        | Predicate::Access(_) => Vec::new(),
     };
     // A digest's row is put once, so whether it is there is asked.
     let prefixes = digest_prefixes(&record.statement);
@@ -354,6 +369,11 @@ pub fn judge(
         Predicate::Source(source) => at.source(source)?,
         Predicate::Build(build) => at.build(build)?,
         Predicate::Update(update) => at.update(update)?,
+        Predicate::Rebuild(_)
+        | Predicate::Withdrawal(_)
+        | Predicate::Review(_)
+        | Predicate::Policy(_)
+        | Predicate::Access(_) => return Err(Refusal::KindNotSupported(record.kind()).into()),
     };
     out.push(Row::id(&record.id, index));
     let signatures: Vec<_> = signatures.into_iter().collect();

@@ -211,12 +211,6 @@ pub enum AuthorityError {
         /// The rule broken.
         why: NamespaceError,
     },
-    /// `previous` is null in a later epoch, or an id in epoch 0.
-    #[error("epoch {epoch} must have {} as previous", if *epoch == 0 { "null" } else { "the id of the epoch before" })]
-    Previous {
-        /// The epoch.
-        epoch: u64,
-    },
     /// An algorithm that is none of ours.
     #[error("the algorithm {have:?} is none of ed25519, ecdsa-p256-sha256 and ml-dsa-44")]
     UnknownAlgorithm {
@@ -296,7 +290,6 @@ impl AuthorityError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Namespace { .. } => "namespace",
-            Self::Previous { .. } => "previous",
             Self::UnknownAlgorithm { .. } => "unknown-algorithm",
             Self::Key { error, .. } => error.name(),
             Self::Keyid { .. } => "keyid",
@@ -335,17 +328,7 @@ impl Authority {
         let namespace = fields.string("predicate.namespace")?;
         let namespace =
             Namespace::parse(namespace).map_err(|why| AuthorityError::Namespace { have: clipped(namespace), why })?;
-        let epoch = fields.integer("predicate.epoch")?;
-        let previous = match fields.required("predicate.previous")? {
-            crate::json::Value::Null => None,
-            value => {
-                let text = fields::string("predicate.previous", value)?;
-                Some(fields::digest("predicate.previous", text)?)
-            }
-        };
-        if (epoch == 0) != previous.is_none() {
-            return Err(AuthorityError::Previous { epoch }.into());
-        }
+        let (epoch, previous) = fields.epoch()?;
         let keys = keys(fields.object("predicate.keys")?)?;
         let roles = roles(fields.object("predicate.roles")?, &namespace, &keys)?;
         let distrust = distrust(fields)?;

@@ -60,8 +60,7 @@
 //! | build | `https://slsa.dev/provenance/v1` | `buildDefinition.buildType`, `buildDefinition.resolvedDependencies[]` with `uri`, `digest.sha256`, `digest.gitCommit`, and `runDetails.builder.id` |
 //! | update | `urn:glarus:update:v1` | `log`, `product`, `version`, `channel`, `target`, `sequence`, `builds` |
 //!
-//! Every other predicateType is refused as `unknown-predicate`: so far also SLSA Provenance v0.2, and the kinds rebuild,
-//! withdrawal, review, policy and access.
+//! Every other predicateType is refused as `unknown-predicate`.
 //!
 //! - Each member read must be there and of its type; members that are not read are allowed and ignored. In a build, whose
 //!   form is SLSA's, `resolvedDependencies`, `uri` and `digest` may be absent, null or empty, which is the same.
@@ -77,16 +76,29 @@
 //! - Text has at least one byte, no control characters, and at most [`MAX_NAME_BYTES`]; a version at most
 //!   [`MAX_VERSION_BYTES`]; a URI (`heldAt`, `uri`, `buildType`, `id` of the builder) at most [`MAX_URI_BYTES`].
 
+mod access;
+mod build;
 mod error;
 pub(crate) mod fields;
+mod policy;
 mod product;
+mod rebuild;
+mod review;
 mod statement;
+mod time;
+mod withdrawal;
 
+pub use access::Access;
+pub use build::{Build, Dependency};
 pub use error::{Part, RecordError};
+pub use policy::Policy;
 pub use product::{MAX_NAMESPACE_SEGMENTS, Product, ProductError};
 pub(crate) use product::{prefixes, segments};
+pub use rebuild::Rebuild;
+pub use review::{Review, What};
 pub(crate) use statement::write_list;
-pub use statement::{Build, Dependency, Kind, Predicate, Source, Statement, Subject, Update, is_track_name};
+pub use statement::{Kind, Predicate, Source, Statement, Subject, Update, is_track_name};
+pub use withdrawal::{Severity, Withdrawal};
 
 use crate::{encoding, json};
 use alloc::{format, string::String, vec::Vec};
@@ -108,6 +120,10 @@ pub const MAX_SUBJECTS: usize = 256;
 pub const MAX_DEPENDENCIES: usize = 256;
 /// The most builds that an update names.
 pub const MAX_BUILDS: usize = 64;
+/// The most updates that a withdrawal names.
+pub const MAX_UPDATES: usize = 64;
+/// The most bytes of the reason of a withdrawal, and of the purpose of an access.
+pub const MAX_REASON_BYTES: usize = 1_024;
 /// The most products of a source.
 pub const MAX_PRODUCTS: usize = 64;
 /// The most places where a source is held.

@@ -437,7 +437,8 @@ impl Rebuilt {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    /// What a word says.
+    pub fn from_name(word: &str) -> Option<Self> {
         [Self::Passed, Self::Failed].into_iter().find(|one| one.name() == word)
     }
 }
@@ -460,7 +461,8 @@ impl Outcome {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    /// What a word says.
+    pub fn from_name(word: &str) -> Option<Self> {
         [Self::Confirmed, Self::Contradicted].into_iter().find(|one| one.name() == word)
     }
 }
@@ -483,7 +485,8 @@ impl Claim {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    /// What a word says.
+    pub fn from_name(word: &str) -> Option<Self> {
         [Self::Examined, Self::Held].into_iter().find(|one| one.name() == word)
     }
 }
@@ -529,7 +532,7 @@ impl BuildValue {
                 ["build", at] => head(&mut index, line, decimal(at).ok_or(malformed)?)?,
                 [name, rest @ ..] => {
                     let name = party(name).ok_or(malformed)?;
-                    let word = Word::words(rest, Rebuilt::parse).ok_or(malformed)?;
+                    let word = Word::words(rest, Rebuilt::from_name).ok_or(malformed)?;
                     once(&mut rebuilds, line, name.to_string(), word)?;
                 }
                 [] => return Err(malformed),
@@ -569,8 +572,8 @@ impl SourceValue {
             match words.as_slice() {
                 ["source", at] => head(&mut index, line, decimal(at).ok_or(malformed)?)?,
                 [name, claim, rest @ ..] => {
-                    let about = party(name).map(String::from).zip(Claim::parse(claim)).ok_or(malformed)?;
-                    let word = Word::words(rest, Outcome::parse).ok_or(malformed)?;
+                    let about = party(name).map(String::from).zip(Claim::from_name(claim)).ok_or(malformed)?;
+                    let word = Word::words(rest, Outcome::from_name).ok_or(malformed)?;
                     once(&mut reviews, line, about, word)?;
                 }
                 _ => return Err(malformed),
@@ -617,7 +620,7 @@ impl PolicyValue {
             }
             let (name, rest) = words.split_first().ok_or(malformed)?;
             let name = party(name).ok_or(malformed)?;
-            let word = Word::words(rest, Outcome::parse).ok_or(malformed)?;
+            let word = Word::words(rest, Outcome::from_name).ok_or(malformed)?;
             once(&mut reviews, line, name.to_string(), word)?;
         }
         let AuthorityValue { epoch, id, index } = own.ok_or(ValueError::Incomplete)?;

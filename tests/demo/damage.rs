@@ -22,9 +22,9 @@ pub(crate) fn bundle(from: &Path, to: &Path, damage: fn(&mut Bundle)) -> anyhow:
     Ok(())
 }
 
-/// Keeps the log's signature and two cosignatures.
-pub(crate) fn keep_two_cosignatures(bundle: &mut Bundle) {
-    bundle.checkpoint.signatures.truncate(3);
+/// Keeps the log's signatures and the cosignatures of two witnesses; each has two keys.
+pub(crate) fn keep_two_witnesses(bundle: &mut Bundle) {
+    bundle.checkpoint.signatures.truncate(2 + 2 * 2);
 }
 
 /// Gives the update the proof of the record before it.

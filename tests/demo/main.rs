@@ -19,6 +19,8 @@ const NAMESPACE: &str = "pkg:generic/glarus/";
 const PRODUCT: &str = "pkg:generic/glarus/client";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const TRUST: &str = "client/trust.toml";
+/// The same, under a policy that lists ML-DSA-44 keys alone; beside it the memory is its own.
+const QUANTUM_SAFE_TRUST: &str = "client/quantum-safe/trust.toml";
 const DAY_S: u64 = 86_400;
 
 /// The main job on real input: a log, four witnesses, one updater, from source to install, and what is refused.
@@ -153,7 +155,8 @@ fn update(stage: &Stage, sequence: &str, more: &[&str]) -> anyhow::Result<()> {
 /// What the customer has: whom to trust for what, and a folder to install into.
 fn client_side(stage: &Stage, authority: &str) -> anyhow::Result<()> {
     std::fs::create_dir_all(stage.path("client/installed"))?;
-    std::fs::write(stage.path("client/policy"), stage.policy(false))?;
+    std::fs::write(stage.path("client/policy"), stage.client_policy())?;
+    std::fs::write(stage.path("client/quantum-safe-policy"), stage.quantum_safe_policy())?;
     let text = format!(
         "[[product]]
 purl = \"{PRODUCT}\"
@@ -166,6 +169,9 @@ stale = \"refuse\"
 latest = \"require\"
 "
     );
+    let quantum_safe = text.replace("\"policy\" # three of four witnesses", "\"../quantum-safe-policy\"");
+    std::fs::create_dir_all(stage.path("client/quantum-safe"))?;
+    std::fs::write(stage.path(QUANTUM_SAFE_TRUST), quantum_safe)?;
     std::fs::write(stage.path(TRUST), text)?;
     let strength = stage.glarus_json(&["policy", "check", "client/policy", "--json"])?;
     let (hostile, absent) = (&strength["hostile"], &strength["absent"]);
@@ -183,6 +189,8 @@ fn install(stage: &Stage, release: &Release) -> anyhow::Result<()> {
     let same = std::fs::read(stage.path(&installed))? == std::fs::read(stage.path(stripped))?;
     ensure!(same, "what was installed is not what was released");
     stage.done(&format!("installed, byte for byte: {installed}"));
+    stage.glarus(&["verify", stripped, "--trust", QUANTUM_SAFE_TRUST])?;
+    stage.done(&format!("the same bundle holds by ML-DSA-44 signatures alone: {QUANTUM_SAFE_TRUST}"));
     Ok(())
 }
 
@@ -198,7 +206,7 @@ fn refusals(stage: &Stage, release: &Release) -> anyhow::Result<()> {
     let flipped = stage.copy(stripped, "flipped")?;
     damage::flip_a_byte(&stage.path(&flipped))?;
     refused("a flipped byte in the file", "not-in-update", &flipped, &new, &now)?;
-    damaged(&new, "few-cosignatures.glarus", damage::keep_two_cosignatures)?;
+    damaged(&new, "few-cosignatures.glarus", damage::keep_two_witnesses)?;
     refused("a bundle with too few cosignatures", "quorum-not-met", stripped, "few-cosignatures.glarus", &now)?;
     damaged(&new, "other-index.glarus", damage::proof_of_another_index)?;
     refused("a proof for another index", "not-included", stripped, "other-index.glarus", &now)?;

@@ -10,12 +10,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+/// A witness, running, with its verifier keys: Ed25519, then ML-DSA-44.
+struct Witness {
+    name: String,
+    vkeys: Vec<String>,
+    server: Server,
+}
+
 /// The folder, the servers, the clock.
 pub(crate) struct Stage {
     dir: PathBuf,
     log: Option<Server>,
-    log_vkey: String,
-    witnesses: Vec<(String, String, Server)>,
+    log_vkeys: Vec<String>,
+    witnesses: Vec<Witness>,
     since: Instant,
 }
 
@@ -35,8 +42,8 @@ impl Stage {
             std::fs::create_dir_all(dir.join(folder))?;
         }
         std::fs::copy(program("glarus")?, dir.join("bin/glarus"))?;
-        let (log, log_vkey, witnesses) = (None, String::new(), Vec::new());
-        Ok(Self { dir: std::path::absolute(dir)?, log, log_vkey, witnesses, since: Instant::now() })
+        let (log, log_vkeys, witnesses) = (None, Vec::new(), Vec::new());
+        Ok(Self { dir: std::path::absolute(dir)?, log, log_vkeys, witnesses, since: Instant::now() })
     }
 
     /// Building is over: from here on the time counts.
@@ -108,14 +115,37 @@ impl Stage {
         Ok(())
     }
 
-    /// The policy: the log, four witnesses, three needed; with URLs for the log, without for the client.
-    pub(crate) fn policy(&self, urls: bool) -> String {
-        let mut text = format!("log {}\n", self.log_vkey);
-        for (name, vkey, server) in &self.witnesses {
+    /// The policy for the log: both its keys, four witnesses with two keys each, three needed.
+    pub(crate) fn log_policy(&self) -> String {
+        self.policy(|_| true, true)
+    }
+
+    /// The same for a client, without URLs.
+    pub(crate) fn client_policy(&self) -> String {
+        self.policy(|_| true, false)
+    }
+
+    /// A client's policy that a quantum computer does not break: ML-DSA-44 keys alone.
+    pub(crate) fn quantum_safe_policy(&self) -> String {
+        self.policy(|kind| kind == "ml-dsa-44", false)
+    }
+
+    fn policy(&self, wanted: impl Fn(&str) -> bool, urls: bool) -> String {
+        let kinds = ["ed25519", "ml-dsa-44"];
+        let of_both = |vkeys: &[String]| -> Vec<(&str, String)> {
+            kinds.into_iter().zip(vkeys.iter().cloned()).filter(|(kind, _)| wanted(kind)).collect()
+        };
+        let mut text: String = of_both(&self.log_vkeys).iter().map(|(_, vkey)| format!("log {vkey}\n")).collect();
+        for Witness { name, vkeys, server } in &self.witnesses {
             let url = if urls { server.url.as_str() } else { "" };
-            text.push_str(&format!("witness {name} {vkey} {url}\n"));
+            let mut members = String::new();
+            for (kind, vkey) in of_both(vkeys) {
+                text.push_str(&format!("witness {name}/{kind} {vkey} {url}\n"));
+                members.push_str(&format!(" {name}/{kind}"));
+            }
+            text.push_str(&format!("group {name} any{members}\n"));
         }
-        let names: Vec<_> = self.witnesses.iter().map(|(name, ..)| name.as_str()).collect();
+        let names: Vec<_> = self.witnesses.iter().map(|witness| witness.name.as_str()).collect();
         format!("{text}group quorum 3 {}\nquorum quorum\n", names.join(" "))
     }
 
@@ -124,20 +154,21 @@ impl Stage {
         let genesis = self.path("genesis.json");
         let log_dir = self.path("log");
         let init = ["init", "--json", "--origin", ORIGIN, "--dir", text(&log_dir), "--genesis", text(&genesis)];
-        self.log_vkey = vkey(&run_ok("glarus-log", &init)?)?;
+        self.log_vkeys = vkeys(&run_ok("glarus-log", &init)?)?;
         for number in 1..=4 {
             let name = format!("ch-{number}");
             let dir = self.path(&name);
             let key_name = format!("{name}.witness.example");
             let made = run_ok("glarus-witness", &["init", "--json", "--dir", text(&dir), "--name", &key_name])?;
-            let add = ["add-log", "--dir", text(&dir), "--origin", ORIGIN, "--vkey", &self.log_vkey];
+            let mut add = vec!["add-log", "--dir", text(&dir), "--origin", ORIGIN];
+            add.extend(self.log_vkeys.iter().flat_map(|vkey| ["--vkey", vkey]));
             run_ok("glarus-witness", &add)?;
             let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&dir)];
             let server = Server::start("glarus-witness", &serve, File::create(self.path(&format!("{name}.txt")))?)?;
             self.done(&format!("witness {name} at {}", server.url));
-            self.witnesses.push((name, vkey(&made)?, server));
+            self.witnesses.push(Witness { name, vkeys: vkeys(&made)?, server });
         }
-        std::fs::write(log_dir.join("policy"), self.policy(true))?;
+        std::fs::write(log_dir.join("policy"), self.log_policy())?;
         let serve = ["serve", "--listen", "127.0.0.1:0", "--dir", text(&log_dir)];
         let server = Server::start("glarus-log", &serve, File::create(self.path("log.txt"))?)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -152,7 +183,7 @@ impl Stage {
 
     /// Asks all servers to stop; each must exit 0.
     pub(crate) fn stop_servers(&mut self) -> anyhow::Result<()> {
-        let servers = self.witnesses.drain(..).map(|(_, _, server)| server);
+        let servers = self.witnesses.drain(..).map(|witness| witness.server);
         for server in self.log.take().into_iter().chain(servers) {
             let status = server.stop()?;
             ensure!(status.success(), "a server exited with {status}");
@@ -189,9 +220,11 @@ pub(crate) fn short(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn vkey(json: &str) -> anyhow::Result<String> {
+/// The verifier keys that `init --json` prints.
+fn vkeys(json: &str) -> anyhow::Result<Vec<String>> {
     let made: serde_json::Value = serde_json::from_str(json)?;
-    Ok(made["vkey"].as_str().context("a vkey")?.into())
+    let list = made["vkeys"].as_array().context("vkeys")?;
+    list.iter().map(|vkey| Ok(vkey.as_str().context("a vkey")?.into())).collect()
 }
 
 /// A path as an argument.

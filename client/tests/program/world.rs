@@ -111,6 +111,7 @@ impl World {
                 self.map.insert(key, channel.to_text());
                 (state::update_key(&id), UpdateValue::Live { index }.to_text())
             }
+            other => panic!("a record of kind {}", other.kind()),
         };
         self.map.insert(key, value);
     }

@@ -100,7 +100,12 @@ fn kind_byte(kind: Kind) -> u8 {
         Kind::Authority => 1,
         Kind::Source => 2,
         Kind::Build => 3,
+        Kind::Rebuild => 4,
         Kind::Update => 5,
+        Kind::Withdrawal => 6,
+        Kind::Review => 7,
+        Kind::Policy => 8,
+        Kind::Access => 9,
     }
 }
 

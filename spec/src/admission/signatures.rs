@@ -38,6 +38,11 @@ pub fn needs(record: &Record) -> Vec<Look> {
             keys.map(|key| Look::Prefix(Family::Digests, key)).collect()
         }
         Predicate::Update(update) => update.product.prefixes().map(Look::namespace).collect(),
+        Predicate::Rebuild(_)
+        | Predicate::Withdrawal(_)
+        | Predicate::Review(_)
+        | Predicate::Policy(_)
+        | Predicate::Access(_) => Vec::new(),
     }
 }
 
@@ -50,7 +55,7 @@ pub fn needs_more(record: &Record, rows: &Rows) -> Result<Vec<Look>, Corrupt> {
         Predicate::Build(build) => {
             Ok(candidates(&matches(build, rows)?).iter().map(|namespace| Look::namespace(namespace)).collect())
         }
-        Predicate::Authority(_) | Predicate::Source(_) | Predicate::Update(_) => Ok(Vec::new()),
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -101,6 +106,11 @@ pub(super) fn trusted(record: &Record, rows: &Rows) -> Result<Vec<Trusted>, Corr
             });
             return authorities.collect();
         }
+        Predicate::Rebuild(_)
+        | Predicate::Withdrawal(_)
+        | Predicate::Review(_)
+        | Predicate::Policy(_)
+        | Predicate::Access(_) => return Ok(Vec::new()),
     };
     Ok(one(authorities, role).into_iter().collect())
 }

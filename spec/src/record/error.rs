@@ -1,7 +1,7 @@
 //! Why a record is refused.
 
-use super::{Digest, ProductError};
-use crate::{authority::AuthorityError, json::JsonError};
+use super::{Digest, Kind, ProductError};
+use crate::{authority::AuthorityError, json::JsonError, policy::PolicyError};
 use alloc::string::String;
 use core::fmt;
 
@@ -151,11 +151,13 @@ pub enum RecordError {
         /// The type.
         have: String,
     },
-    /// The subject of an authority record is not its namespace.
-    #[error("the subject of an authority record must be {namespace} alone, with the sha256 {sha256}")]
+    /// The subject is not the thing without bytes that the record is about: a namespace, a log, a store.
+    #[error("the subject of this {kind} record must be {name} alone, with the sha256 {sha256}")]
     Subject {
-        /// The namespace.
-        namespace: String,
+        /// The kind of the record.
+        kind: Kind,
+        /// The name of the thing.
+        name: String,
         /// The SHA-256 of its name.
         sha256: Digest,
     },
@@ -191,6 +193,63 @@ pub enum RecordError {
         /// Its text.
         have: String,
     },
+    /// None of the words that can stand here.
+    #[error("{field} is {have:?}, expected {expected}")]
+    Word {
+        /// Which.
+        field: &'static str,
+        /// The text.
+        have: String,
+        /// The words.
+        expected: &'static str,
+    },
+    /// Not a namespace of the kind that must stand here.
+    #[error("{field} is {have:?}, expected {expected}")]
+    Namespace {
+        /// Which.
+        field: &'static str,
+        /// The text.
+        have: String,
+        /// The kind.
+        expected: &'static str,
+    },
+    /// Not a time.
+    #[error("{field} is {have:?}, expected a time as in 2026-11-23T18:20:40Z, from 1970 on, in UTC and written with Z")]
+    Time {
+        /// Which.
+        field: &'static str,
+        /// The text.
+        have: String,
+    },
+    /// A time before another that it cannot be before.
+    #[error("until {until} is before from {from}")]
+    Interval {
+        /// Where it begins.
+        from: u64,
+        /// Where it ends.
+        until: u64,
+    },
+    /// `previous` is null in a later epoch, or an id in epoch 0.
+    #[error("epoch {epoch} must have {} as previous", if *epoch == 0 { "null" } else { "the id of the epoch before" })]
+    Previous {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// The verification was not against our policy for rebuilds.
+    #[error("predicate.policy.uri is {have:?}, expected urn:glarus:rebuild:v1: and the log's origin")]
+    PolicyUri {
+        /// The URI.
+        have: String,
+    },
+    /// A withdrawal names an update that it withdraws as the replacement.
+    #[error("the replacement {id} is among the updates that are withdrawn")]
+    Replacement {
+        /// The update.
+        id: Digest,
+    },
+    /// The policy's text is none.
+    #[error("predicate.policy: {0}")]
+    Policy(PolicyError),
     /// What an authority record says does not hold together. Its name is that of the [`AuthorityError`].
     #[error(transparent)]
     Authority(#[from] AuthorityError),
@@ -222,6 +281,14 @@ impl RecordError {
             Self::Channel { .. } => "channel",
             Self::Target { .. } => "target",
             Self::Sequence { .. } => "sequence",
+            Self::Word { .. } => "word",
+            Self::Namespace { .. } => "namespace",
+            Self::Time { .. } => "time",
+            Self::Interval { .. } => "interval",
+            Self::Previous { .. } => "previous",
+            Self::PolicyUri { .. } => "policy-uri",
+            Self::Replacement { .. } => "replacement",
+            Self::Policy(_) => "policy",
             Self::Authority(error) => error.name(),
         }
     }

@@ -1,6 +1,7 @@
 //! Reading the members of JSON objects, each failure with the path of the member.
 
 use super::{Digest, MAX_NAME_BYTES, RecordError, clipped};
+use crate::authority::Namespace;
 use crate::json::{Object, Value};
 use alloc::{collections::BTreeSet, string::String, string::ToString, vec::Vec};
 
@@ -78,14 +79,77 @@ impl<'a> Fields<'a> {
         text(field, self.string(field)?, max_bytes)
     }
 
+    /// An id or another SHA-256.
+    pub(crate) fn digest(self, field: &'static str) -> Result<Digest, RecordError> {
+        digest(field, self.string(field)?)
+    }
+
+    /// An id, or null.
+    pub(crate) fn digest_or_null(self, field: &'static str) -> Result<Option<Digest>, RecordError> {
+        match self.required(field)? {
+            Value::Null => Ok(None),
+            value => digest(field, string(field, value)?).map(Some),
+        }
+    }
+
+    /// An array of 1 to `max` ids, no two alike.
+    pub(crate) fn ids(self, field: &'static str, item: &'static str, max: usize) -> Result<Vec<Digest>, RecordError> {
+        let values = self.list(field, 1, max)?.iter();
+        let ids = values.map(|value| digest(item, string(item, value)?));
+        distinct(item, ids.collect::<Result<_, _>>()?)
+    }
+
+    /// One of a closed list of words; `expected` names them.
+    pub(crate) fn word<T>(
+        self,
+        field: &'static str,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, RecordError> {
+        let have = self.string(field)?;
+        parse(have).ok_or_else(|| RecordError::Word { field, have: clipped(have), expected })
+    }
+
+    /// A namespace of one kind, which `is` knows; `expected` names it.
+    pub(crate) fn namespace(
+        self,
+        field: &'static str,
+        expected: &'static str,
+        is: impl Fn(&Namespace) -> bool,
+    ) -> Result<Namespace, RecordError> {
+        let have = self.string(field)?;
+        let namespace = Namespace::parse(have).ok().filter(is);
+        namespace.ok_or_else(|| RecordError::Namespace { field, have: clipped(have), expected })
+    }
+
+    /// A party.
+    pub(crate) fn party(self, field: &'static str) -> Result<Namespace, RecordError> {
+        self.namespace(field, "a party, https:// and a lower-case DNS name", Namespace::is_party)
+    }
+
+    /// A record's place in a chain of epochs: its number, and the id of the one before, null for epoch 0 and only there.
+    pub(crate) fn epoch(self) -> Result<(u64, Option<Digest>), RecordError> {
+        let epoch = self.integer("predicate.epoch")?;
+        let previous = self.digest_or_null("predicate.previous")?;
+        if (epoch == 0) != previous.is_none() {
+            return Err(RecordError::Previous { epoch });
+        }
+        Ok((epoch, previous))
+    }
+
     /// The origin of a log.
     pub(crate) fn origin(self, field: &'static str) -> Result<String, RecordError> {
-        let have = self.text(field, MAX_NAME_BYTES)?;
-        if have.chars().any(|letter| letter.is_whitespace() || letter == '+') {
-            return Err(RecordError::Log { have });
-        }
-        Ok(have)
+        origin(field, self.string(field)?)
     }
+}
+
+/// The origin of a log: text without white space or plus signs.
+pub(crate) fn origin(field: &'static str, have: &str) -> Result<String, RecordError> {
+    let have = text(field, have, MAX_NAME_BYTES)?;
+    if have.chars().any(|letter| letter.is_whitespace() || letter == '+') {
+        return Err(RecordError::Log { have });
+    }
+    Ok(have)
 }
 
 pub(crate) fn wrong_type(field: &'static str, expected: &'static str, value: &Value) -> RecordError {

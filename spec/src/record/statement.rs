@@ -1,9 +1,11 @@
 //! What records say: in-toto statements of the kinds that can be logged.
 
+use super::build::PROVENANCE_V02;
 use super::fields::{self, Fields};
 use super::{
-    Digest, MAX_BUILDS, MAX_DEPENDENCIES, MAX_ENTRY_BYTES, MAX_HELD_AT, MAX_NAME_BYTES, MAX_PRODUCTS, MAX_SUBJECTS,
-    MAX_URI_BYTES, MAX_VERSION_BYTES, Part, Product, RecordError, at_most_bytes, clipped,
+    Access, Build, Digest, MAX_BUILDS, MAX_ENTRY_BYTES, MAX_HELD_AT, MAX_NAME_BYTES, MAX_PRODUCTS, MAX_SUBJECTS,
+    MAX_URI_BYTES, MAX_VERSION_BYTES, Part, Policy, Product, Rebuild, RecordError, Review, What, Withdrawal,
+    at_most_bytes, clipped,
 };
 use crate::authority::Authority;
 use crate::json::{self, Value, write_string};
@@ -22,13 +24,33 @@ pub enum Kind {
     Source,
     /// How artifacts were built.
     Build,
+    /// What a party found when it built the same again.
+    Rebuild,
     /// What was released.
     Update,
+    /// That updates must not be installed any more.
+    Withdrawal,
+    /// What a party found when it looked at a source or a policy.
+    Review,
+    /// Whose cosignatures the log's checkpoints need.
+    Policy,
+    /// Who may look into a store of data, and for what.
+    Access,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Authority, Self::Source, Self::Build, Self::Update];
+    pub const ALL: [Self; 9] = [
+        Self::Authority,
+        Self::Source,
+        Self::Build,
+        Self::Rebuild,
+        Self::Update,
+        Self::Withdrawal,
+        Self::Review,
+        Self::Policy,
+        Self::Access,
+    ];
 
     /// Its name, as in `update`.
     pub fn name(self) -> &'static str {
@@ -36,17 +58,27 @@ impl Kind {
             Self::Authority => "authority",
             Self::Source => "source",
             Self::Build => "build",
+            Self::Rebuild => "rebuild",
             Self::Update => "update",
+            Self::Withdrawal => "withdrawal",
+            Self::Review => "review",
+            Self::Policy => "policy",
+            Self::Access => "access",
         }
     }
 
-    /// The predicateType of its statements.
+    /// The predicateType of its statements; for a build that of version 1, which our client writes.
     pub fn predicate_type(self) -> &'static str {
         match self {
             Self::Authority => "urn:glarus:authority:v1",
             Self::Source => "urn:glarus:source:v1",
             Self::Build => "https://slsa.dev/provenance/v1",
+            Self::Rebuild => "https://slsa.dev/verification_summary/v1",
             Self::Update => "urn:glarus:update:v1",
+            Self::Withdrawal => "urn:glarus:withdrawal:v1",
+            Self::Review => "urn:glarus:review:v1",
+            Self::Policy => "urn:glarus:policy:v1",
+            Self::Access => "urn:glarus:access:v1",
         }
     }
 
@@ -55,8 +87,11 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The kind with this predicateType.
+    /// The kind with this predicateType; both versions of SLSA Provenance are builds.
     pub fn from_predicate_type(predicate_type: &str) -> Option<Self> {
+        if predicate_type == PROVENANCE_V02 {
+            return Some(Self::Build);
+        }
         Self::ALL.into_iter().find(|kind| kind.predicate_type() == predicate_type)
     }
 }
@@ -84,24 +119,24 @@ impl Subject {
         Self { name: name.into(), sha256: Digest::of(name.as_bytes()), digests: Vec::new() }
     }
 
-    fn parse(value: &Value) -> Result<Self, RecordError> {
-        let fields = Fields::of("subject[]", value)?;
-        let name = fields.text("subject[].name", MAX_NAME_BYTES)?;
-        let digest = fields.object("subject[].digest")?;
-        let sha256 = fields::digest("subject[].digest.sha256", digest.string("subject[].digest.sha256")?)?;
+    pub(super) fn parse(value: &Value, at: &SubjectPaths) -> Result<Self, RecordError> {
+        let fields = Fields::of(at.item, value)?;
+        let name = fields.text(at.name, MAX_NAME_BYTES)?;
+        let digest = fields.object(at.digest)?;
+        let sha256 = digest.digest(at.sha256)?;
         let mut digests = Vec::new();
         for (algorithm, value) in digest.iter().filter(|(algorithm, _)| *algorithm != "sha256") {
-            let value = fields::string("subject[].digest", value)?;
+            let value = fields::string(at.digest, value)?;
             if algorithm == "gitCommit" {
-                fields::git_commit("subject[].digest.gitCommit", value)?;
+                fields::git_commit(at.git_commit, value)?;
             }
-            let algorithm = fields::text("subject[].digest", algorithm, MAX_NAME_BYTES)?;
-            digests.push((algorithm, fields::text("subject[].digest", value, MAX_NAME_BYTES)?));
+            let algorithm = fields::text(at.digest, algorithm, MAX_NAME_BYTES)?;
+            digests.push((algorithm, fields::text(at.digest, value, MAX_NAME_BYTES)?));
         }
         Ok(Self { name, sha256, digests })
     }
 
-    fn write(&self, out: &mut String) {
+    pub(super) fn write(&self, out: &mut String) {
         out.push_str(r#"{"name":"#);
         write_string(out, &self.name);
         out.push_str(&format!(r#","digest":{{"sha256":"{}""#, self.sha256));
@@ -113,6 +148,30 @@ impl Subject {
         }
         out.push_str("}}");
     }
+}
+
+/// Where the parts of a subject stand, for messages.
+pub(super) struct SubjectPaths {
+    pub(super) item: &'static str,
+    pub(super) name: &'static str,
+    pub(super) digest: &'static str,
+    pub(super) sha256: &'static str,
+    pub(super) git_commit: &'static str,
+}
+
+const SUBJECT: SubjectPaths = SubjectPaths {
+    item: "subject[]",
+    name: "subject[].name",
+    digest: "subject[].digest",
+    sha256: "subject[].digest.sha256",
+    git_commit: "subject[].digest.gitCommit",
+};
+
+/// Reads a list of subjects, whose names are distinct.
+pub(super) fn subjects(values: &[Value], at: &SubjectPaths) -> Result<Vec<Subject>, RecordError> {
+    let subjects = values.iter().map(|value| Subject::parse(value, at)).collect::<Result<Vec<_>, _>>()?;
+    fields::distinct(at.name, subjects.iter().map(|subject| subject.name.as_str()).collect())?;
+    Ok(subjects)
 }
 
 /// A statement: subjects, and what is said about them.
@@ -133,8 +192,18 @@ pub enum Predicate {
     Source(Source),
     /// How artifacts were built.
     Build(Build),
+    /// What a party found when it built the same again.
+    Rebuild(Rebuild),
     /// What was released.
     Update(Update),
+    /// That updates must not be installed any more.
+    Withdrawal(Withdrawal),
+    /// What a party found when it looked at a source or a policy.
+    Review(Review),
+    /// Whose cosignatures the log's checkpoints need.
+    Policy(Policy),
+    /// Who may look into a store of data, and for what.
+    Access(Access),
 }
 
 /// Source that was deposited: the subjects are archives.
@@ -148,28 +217,6 @@ pub struct Source {
     pub version: String,
     /// Where it is held: at most [`MAX_HELD_AT`] URIs.
     pub held_at: Vec<String>,
-}
-
-/// How artifacts were built: the subjects are artifacts.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Build {
-    /// SLSA's `buildType`.
-    pub build_type: String,
-    /// SLSA's `builder.id`.
-    pub builder: String,
-    /// What went into it, at most [`MAX_DEPENDENCIES`].
-    pub dependencies: Vec<Dependency>,
-}
-
-/// What went into a build.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Dependency {
-    /// Where it came from.
-    pub uri: Option<String>,
-    /// Its SHA-256: of an archive of a logged source, or of an artifact of a logged build, or of neither.
-    pub sha256: Option<Digest>,
-    /// Its git commit, 40 or 64 hex digits; counts only where `allowGitCommit` says so.
-    pub git_commit: Option<String>,
 }
 
 /// What was released: the subjects are files.
@@ -207,22 +254,25 @@ impl Statement {
         let predicate_type = fields.string("predicateType")?;
         let kind = Kind::from_predicate_type(predicate_type)
             .ok_or_else(|| RecordError::UnknownPredicate { have: clipped(predicate_type) })?;
-        let subjects = fields.list("subject", 1, MAX_SUBJECTS)?;
-        let subjects = subjects.iter().map(Subject::parse).collect::<Result<Vec<_>, _>>()?;
-        fields::distinct("subject[].name", subjects.iter().map(|subject| subject.name.as_str()).collect())?;
+        let subjects = subjects(fields.list("subject", 1, MAX_SUBJECTS)?, &SUBJECT)?;
         let predicate = fields.object("predicate")?;
         let predicate = match kind {
             Kind::Authority => Predicate::Authority(Authority::from_fields(predicate)?),
             Kind::Source => Predicate::Source(Source::parse(predicate)?),
+            Kind::Build if predicate_type == PROVENANCE_V02 => Predicate::Build(Build::parse_v02(predicate)?),
             Kind::Build => Predicate::Build(Build::parse(predicate)?),
+            Kind::Rebuild => Predicate::Rebuild(Rebuild::parse(predicate)?),
             Kind::Update => Predicate::Update(Update::parse(predicate)?),
+            Kind::Withdrawal => Predicate::Withdrawal(Withdrawal::parse(predicate)?),
+            Kind::Review => Predicate::Review(Review::parse(predicate)?),
+            Kind::Policy => Predicate::Policy(Policy::parse(predicate)?),
+            Kind::Access => Predicate::Access(Access::parse(predicate)?),
         };
-        if let Predicate::Authority(authority) = &predicate {
-            let namespace = authority.namespace.as_str();
-            let want = Subject::of_name(namespace);
+        if let Some(name) = predicate.named_subject() {
+            let want = Subject::of_name(name);
             let is_it = |subject: &Subject| subject.name == want.name && subject.sha256 == want.sha256;
             if subjects.len() != 1 || !subjects.iter().all(is_it) {
-                return Err(RecordError::Subject { namespace: namespace.into(), sha256: want.sha256 });
+                return Err(RecordError::Subject { kind, name: name.into(), sha256: want.sha256 });
             }
         }
         Ok(Self { subjects, predicate })
@@ -239,7 +289,12 @@ impl Statement {
             Predicate::Authority(authority) => authority.write(&mut out),
             Predicate::Source(source) => source.write(&mut out),
             Predicate::Build(build) => build.write(&mut out),
+            Predicate::Rebuild(rebuild) => rebuild.write(&mut out),
             Predicate::Update(update) => update.write(&mut out),
+            Predicate::Withdrawal(withdrawal) => withdrawal.write(&mut out),
+            Predicate::Review(review) => review.write(&mut out),
+            Predicate::Policy(policy) => policy.write(&mut out),
+            Predicate::Access(access) => access.write(&mut out),
         }
         out.push('}');
         out
@@ -253,7 +308,12 @@ impl Predicate {
             Self::Authority(_) => Kind::Authority,
             Self::Source(_) => Kind::Source,
             Self::Build(_) => Kind::Build,
+            Self::Rebuild(_) => Kind::Rebuild,
             Self::Update(_) => Kind::Update,
+            Self::Withdrawal(_) => Kind::Withdrawal,
+            Self::Review(_) => Kind::Review,
+            Self::Policy(_) => Kind::Policy,
+            Self::Access(_) => Kind::Access,
         }
     }
 
@@ -263,7 +323,23 @@ impl Predicate {
             Self::Authority(authority) => Some(&authority.log),
             Self::Source(source) => Some(&source.log),
             Self::Build(_) => None,
+            Self::Rebuild(rebuild) => Some(&rebuild.log),
             Self::Update(update) => Some(&update.log),
+            Self::Withdrawal(withdrawal) => Some(&withdrawal.log),
+            Self::Review(review) => Some(&review.log),
+            Self::Policy(policy) => Some(&policy.log),
+            Self::Access(access) => Some(&access.log),
+        }
+    }
+
+    /// The name of the one subject, where that is a thing without bytes.
+    fn named_subject(&self) -> Option<&str> {
+        match self {
+            Self::Authority(authority) => Some(authority.namespace.as_str()),
+            Self::Review(review) if review.what == What::Policy => Some(&review.log),
+            Self::Policy(policy) => Some(&policy.log),
+            Self::Access(access) => Some(&access.store),
+            _ => None,
         }
     }
 }
@@ -296,84 +372,6 @@ impl Source {
     }
 }
 
-impl Build {
-    fn parse(fields: Fields<'_>) -> Result<Self, RecordError> {
-        let definition = fields.object("predicate.buildDefinition")?;
-        let build_type = definition.text("predicate.buildDefinition.buildType", MAX_URI_BYTES)?;
-        let field = "predicate.buildDefinition.resolvedDependencies";
-        let dependencies = match set(definition, field) {
-            None => Vec::new(),
-            Some(_) => {
-                let values = definition.list(field, 0, MAX_DEPENDENCIES)?.iter();
-                values.map(Dependency::parse).collect::<Result<_, _>>()?
-            }
-        };
-        let builder = fields.object("predicate.runDetails")?.object("predicate.runDetails.builder")?;
-        let builder = builder.text("predicate.runDetails.builder.id", MAX_URI_BYTES)?;
-        Ok(Self { build_type, builder, dependencies })
-    }
-
-    fn write(&self, out: &mut String) {
-        out.push_str(r#"{"buildDefinition":{"buildType":"#);
-        write_string(out, &self.build_type);
-        out.push_str(r#","externalParameters":{},"resolvedDependencies":"#);
-        write_list(out, &self.dependencies, |out, dependency| dependency.write(out));
-        out.push_str(r#"},"runDetails":{"builder":{"id":"#);
-        write_string(out, &self.builder);
-        out.push_str("}}}");
-    }
-}
-
-/// SLSA: "Unset, null, and empty field values MUST be interpreted equivalently."
-fn set<'a>(fields: Fields<'a>, field: &'static str) -> Option<&'a Value> {
-    fields.optional(field).filter(|value| match value {
-        Value::Null => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Array(values) => !values.is_empty(),
-        Value::Object(object) => !object.is_empty(),
-        Value::Bool(_) | Value::Number(_) => true,
-    })
-}
-
-impl Dependency {
-    fn parse(value: &Value) -> Result<Self, RecordError> {
-        let fields = Fields::of("resolvedDependencies[]", value)?;
-        let mut dependency = Self { uri: None, sha256: None, git_commit: None };
-        let field = "resolvedDependencies[].uri";
-        if let Some(value) = set(fields, field) {
-            dependency.uri = Some(fields::text(field, fields::string(field, value)?, MAX_URI_BYTES)?);
-        }
-        let field = "resolvedDependencies[].digest";
-        let Some(value) = set(fields, field) else { return Ok(dependency) };
-        let digests = Fields::of(field, value)?;
-        let field = "resolvedDependencies[].digest.sha256";
-        if let Some(value) = set(digests, field) {
-            dependency.sha256 = Some(fields::digest(field, fields::string(field, value)?)?);
-        }
-        let field = "resolvedDependencies[].digest.gitCommit";
-        if let Some(value) = set(digests, field) {
-            dependency.git_commit = Some(fields::git_commit(field, fields::string(field, value)?)?);
-        }
-        Ok(dependency)
-    }
-
-    fn write(&self, out: &mut String) {
-        let mut members = Vec::new();
-        if let Some(uri) = &self.uri {
-            let mut member = String::from(r#""uri":"#);
-            write_string(&mut member, uri);
-            members.push(member);
-        }
-        let sha256 = self.sha256.map(|sha256| format!(r#""sha256":"{sha256}""#));
-        let git_commit = self.git_commit.as_ref().map(|commit| format!(r#""gitCommit":"{commit}""#));
-        let digests: Vec<_> = sha256.into_iter().chain(git_commit).collect();
-        if !digests.is_empty() {
-            members.push(format!(r#""digest":{{{}}}"#, digests.join(",")));
-        }
-        out.push_str(&format!("{{{}}}", members.join(",")));
-    }
-}
-
 impl Update {
     fn parse(fields: Fields<'_>) -> Result<Self, RecordError> {
         let log = fields.origin("predicate.log")?;
@@ -390,11 +388,7 @@ impl Update {
         let number = fields.number("predicate.sequence")?;
         let sequence = number.integer().filter(|sequence| *sequence > 0);
         let sequence = sequence.ok_or_else(|| RecordError::Sequence { have: clipped(number.text()) })?;
-        let builds = fields.list("predicate.builds", 1, MAX_BUILDS)?.iter().map(|value| {
-            let field = "predicate.builds[]";
-            fields::digest(field, fields::string(field, value)?)
-        });
-        let builds = fields::distinct("predicate.builds[]", builds.collect::<Result<_, _>>()?)?;
+        let builds = fields.ids("predicate.builds", "predicate.builds[]", MAX_BUILDS)?;
         Ok(Self { log, product, version, channel: channel.into(), target: target.into(), sequence, builds })
     }
 
@@ -410,7 +404,7 @@ impl Update {
         out.push_str(r#","target":"#);
         write_string(out, &self.target);
         out.push_str(&format!(r#","sequence":{},"builds":"#, self.sequence));
-        write_list(out, &self.builds, |out, build| out.push_str(&format!("\"{build}\"")));
+        write_ids(out, &self.builds);
         out.push('}');
     }
 }
@@ -438,4 +432,9 @@ pub(crate) fn write_list<T>(out: &mut String, items: &[T], write: impl Fn(&mut S
         write(out, item);
     }
     out.push(']');
+}
+
+/// Writes a JSON array of ids.
+pub(super) fn write_ids(out: &mut String, ids: &[Digest]) {
+    write_list(out, ids, |out, id| out.push_str(&format!("\"{id}\"")));
 }

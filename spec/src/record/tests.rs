@@ -78,8 +78,61 @@ fn authority() -> String {
     crate::authority::tests::statement_json()
 }
 
-fn payloads() -> [(Kind, String); 4] {
-    [(Kind::Authority, authority()), (Kind::Source, source()), (Kind::Build, build()), (Kind::Update, update())]
+const LOG: &str = "log.acme.example/updates";
+
+/// A statement about a thing without bytes.
+fn statement_of(name: &str, predicate_type: &str, predicate: &str) -> String {
+    let sha256 = Digest::of(name.as_bytes());
+    format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"name":"{name}","digest":{{"sha256":"{sha256}"}}}}],"predicateType":"{predicate_type}","predicate":{predicate}}}"#
+    )
+}
+
+fn rebuild() -> String {
+    let predicate = format!(
+        r#"{{"verifier":{{"id":"https://rebuild.example.ch"}},"timeVerified":"2026-11-23T18:20:40Z","resourceUri":"urn:glarus:build:v1:{A}","policy":{{"uri":"urn:glarus:rebuild:v1:{LOG}"}},"inputAttestations":[{{"digest":{{"sha256":"{A}"}}}}],"verificationResult":"PASSED","verifiedLevels":[],"rebuilt":[{{"name":"shield-7.2.0.pkg","digest":{{"sha256":"{B}","gitCommit":"{COMMIT}"}}}}]}}"#
+    );
+    statement("https://slsa.dev/verification_summary/v1", &predicate)
+}
+
+fn withdrawal() -> String {
+    let predicate = format!(
+        r#"{{"log":"{LOG}","updates":["{A}"],"reason":"deletes what it should guard","severity":"high","replacement":"{B}"}}"#
+    );
+    statement("urn:glarus:withdrawal:v1", &predicate)
+}
+
+fn review() -> String {
+    let predicate = format!(
+        r#"{{"log":"{LOG}","of":"{A}","party":"https://centre.example.ch","what":"held","outcome":"confirmed","time":1795458040,"centre":"Glarus"}}"#
+    );
+    statement("urn:glarus:review:v1", &predicate)
+}
+
+fn policy() -> String {
+    let predicate = format!(r##"{{"log":"{LOG}","epoch":1,"previous":"{A}","policy":"# none yet\nquorum none\n"}}"##);
+    statement_of(LOG, "urn:glarus:policy:v1", &predicate)
+}
+
+fn access() -> String {
+    let predicate = format!(
+        r#"{{"log":"{LOG}","namespace":"pkg:generic/acme/","store":"telemetry","purpose":"support case 4711","from":1795458040,"until":1795544440,"commitment":"{A}"}}"#
+    );
+    statement_of("telemetry", "urn:glarus:access:v1", &predicate)
+}
+
+fn payloads() -> [(Kind, String); 9] {
+    [
+        (Kind::Authority, authority()),
+        (Kind::Source, source()),
+        (Kind::Build, build()),
+        (Kind::Rebuild, rebuild()),
+        (Kind::Update, update()),
+        (Kind::Withdrawal, withdrawal()),
+        (Kind::Review, review()),
+        (Kind::Policy, policy()),
+        (Kind::Access, access()),
+    ]
 }
 
 /// A canonical entry around a payload; the signatures are none, but well-formed.
@@ -264,7 +317,8 @@ fn refused_statements() {
     check(
         build(),
         &[
-            ("provenance/v1", "provenance/v0.2", "unknown-predicate"),
+            ("provenance/v1", "provenance/v0.2", "missing-field"),
+            ("provenance/v1", "provenance/v0.1", "unknown-predicate"),
             ("provenance/v1", "provenance/v1.0", "unknown-predicate"),
             (r#""buildDefinition""#, r#""builddefinition""#, "missing-field"),
             (r#""buildType":"https://acme.example/make","#, "", "missing-field"),
@@ -289,7 +343,7 @@ fn refused_statements() {
         update(),
         &[
             ("urn:glarus:update:v1", "urn:glarus:update:v2", "unknown-predicate"),
-            ("urn:glarus:update:v1", "urn:glarus:withdrawal:v1", "unknown-predicate"),
+            ("urn:glarus:update:v1", "urn:glarus:withdrawal:v1", "missing-field"),
             (r#""product":"pkg:generic/acme/shield","#, "", "missing-field"),
             ("pkg:generic/acme/shield", "pkg:generic/acme/shield@7.2.0", "product"),
             ("pkg:generic/acme/shield", "", "product"),
@@ -688,12 +742,20 @@ fn names_are_stable_and_plain() {
         (RecordError::PayloadType { have: text.clone() }, "payload-type"),
         (RecordError::StatementType { have: text.clone() }, "statement-type"),
         (RecordError::UnknownPredicate { have: text.clone() }, "unknown-predicate"),
-        (RecordError::Subject { namespace: text.clone(), sha256: key }, "subject"),
+        (RecordError::Subject { kind: Kind::Policy, name: text.clone(), sha256: key }, "subject"),
         (RecordError::Log { have: text.clone() }, "log"),
         (RecordError::Product { have: text.clone(), why: ProductError::Type }, "product"),
         (RecordError::Channel { have: text.clone() }, "channel"),
         (RecordError::Target { have: text.clone() }, "target"),
-        (RecordError::Sequence { have: text }, "sequence"),
+        (RecordError::Sequence { have: text.clone() }, "sequence"),
+        (RecordError::Word { field, have: text.clone(), expected: "y" }, "word"),
+        (RecordError::Namespace { field, have: text.clone(), expected: "y" }, "namespace"),
+        (RecordError::Time { field, have: text.clone() }, "time"),
+        (RecordError::Interval { from: 2, until: 1 }, "interval"),
+        (RecordError::Previous { epoch: 1 }, "previous"),
+        (RecordError::PolicyUri { have: text }, "policy-uri"),
+        (RecordError::Replacement { id: key }, "replacement"),
+        (RecordError::Policy(crate::policy::Policy::parse(b"x").unwrap_err()), "policy"),
         (RecordError::Authority(authority), "unused-key"),
     ];
     for (error, name) in errors {

@@ -51,7 +51,7 @@ pub(super) fn released(records: &[Proved]) -> Result<Released<'_>, Refusal> {
             (item, Predicate::Update(says)) => updates.push(item.with(says)),
             (item, Predicate::Build(says)) => builds.push(item.with(says)),
             (item, Predicate::Source(says)) => sources.push(item.with(says)),
-            (item, Predicate::Authority(_)) => return Err(item.surplus(Part::Bundle)),
+            (item, _) => return Err(item.surplus(Part::Bundle)),
         }
     }
     let have = updates.len();

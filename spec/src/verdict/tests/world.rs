@@ -193,6 +193,7 @@ impl World {
                 self.values.insert(state::channel_key(update.product.as_str(), &update.channel), value.to_text());
                 self.values.insert(state::update_key(&id), format!("live {index}\n"));
             }
+            other => panic!("a record of kind {}", other.kind()),
         }
         (id, index)
     }
