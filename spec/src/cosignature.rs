@@ -150,9 +150,8 @@ pub fn sign_hedged(text: &str, time: u64, key: &Skey, randomness: &[u8; 32]) -> 
 /// # Errors
 /// [`CosignatureError`], in the order of its variants.
 pub fn verify(text: &str, line: &NoteSignature, key: &Vkey) -> Result<u64, CosignatureError> {
-    let (name, id) = (key.name.clone(), key.id);
     if !key.kind.signs_as_witness() || !key.made(line) {
-        return Err(CosignatureError::OtherKey { name, id });
+        return Err(CosignatureError::OtherKey { name: key.name.clone(), id: key.id });
     }
     let ml_dsa = key.kind == KeyKind::CosignatureMlDsa44;
     let need = TIME_BYTES.saturating_add(if ml_dsa { ml_dsa::SIGNATURE_BYTES } else { 64 });
@@ -170,7 +169,7 @@ pub fn verify(text: &str, line: &NoteSignature, key: &Vkey) -> Result<u64, Cosig
         Some(ed25519_message(text, time))
     };
     if !message.is_some_and(|message| key.verify(&message, signature)) {
-        return Err(CosignatureError::BadSignature { name, id });
+        return Err(CosignatureError::BadSignature { name: key.name.clone(), id: key.id });
     }
     Ok(time)
 }

@@ -273,22 +273,28 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 /// those as `\b`, `\t`, `\n`, `\f`, `\r` or `\u00` and two lower-case hex digits.
 pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            '\0'..='\u{1f}' => {
-                let code = u32::from(letter);
+    let mut rest = text;
+    loop {
+        let plain = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).unwrap_or(rest.len());
+        let (before, after) = rest.split_at_checked(plain).unwrap_or((rest, ""));
+        out.push_str(before);
+        let mut letters = after.chars();
+        match letters.next() {
+            None => break,
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\t') => out.push_str("\\t"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\u{c}') => out.push_str("\\f"),
+            Some('\r') => out.push_str("\\r"),
+            Some(control) => {
+                let code = u32::from(control);
                 out.push_str("\\u00");
                 out.extend([code >> 4, code & 15].iter().filter_map(|nibble| char::from_digit(*nibble, 16)));
             }
-            _ => out.push(letter),
         }
+        rest = letters.as_str();
     }
     out.push('"');
 }

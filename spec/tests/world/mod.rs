@@ -45,7 +45,8 @@ pub(crate) fn authority(namespace: &str, roles: &[(RoleName, u64, &[u8])]) -> St
     }
     let namespace = Namespace::parse(namespace).unwrap();
     let (log, previous, distrust) = (ORIGIN.into(), None, Vec::new());
-    Authority { log, namespace, epoch: 0, previous, keys, roles: all, distrust, allow_git_commit: false }.into_statement()
+    Authority { log, namespace, epoch: 0, previous, keys, roles: all, distrust, allow_git_commit: false }
+        .into_statement()
 }
 
 /// A file whose bytes are its name, so to speak.
