@@ -27,6 +27,10 @@ const NAMED_ONLY_IN: [(&str, &str, &[&str]); 5] = [
 /// What is left behind by whoever meant to come back.
 const LEFT_BEHIND: [&str; 4] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK")];
 
+/// Chapters whose prose is their module's documentation alone so far, and those that have no folder of vectors.
+const WITHOUT_PROSE: [&str; 6] = ["admission", "authority", "record", "api", "bundle", "verdict"];
+const WITHOUT_VECTORS: [&str; 5] = ["admission", "authority", "record", "api", "bundle"];
+
 const C2SP: &str = "github.com/C2SP/C2SP/";
 const C2SP_PINNED: &str = "github.com/C2SP/C2SP/blob/5ba5ee8/";
 
@@ -169,16 +173,39 @@ fn chapters_are_the_public_modules() {
     let lib = read("spec/src/lib.rs");
     let modules: Vec<_> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
     let index = read("spec/README.md");
-    let chapters: Vec<_> = index.lines().filter_map(|line| line.strip_prefix("| [`")?.split_once("`](src/")).collect();
-    assert_eq!(chapters.iter().map(|(name, _)| *name).collect::<Vec<_>>(), modules);
-    for (name, rest) in chapters {
-        assert!(rest.starts_with(&format!("{name}.rs) | ")), "{name} leads elsewhere: {rest}");
-        assert!(read(&format!("spec/src/{name}.rs")).starts_with("//! "), "{name} has no text");
+    let rows: Vec<Vec<_>> =
+        index.lines().filter(|line| line.starts_with("| [`")).map(|line| line.split(" | ").collect()).collect();
+    assert_eq!(rows.len(), modules.len(), "the index has not one row for each of {modules:?}");
+    for (row, name) in rows.iter().zip(&modules) {
+        let [chapter, prose, vectors, test, ..] = row[..] else { panic!("{row:?}") };
+        assert_eq!(chapter, format!("| [`{name}`](src/{name}.rs)"));
+        let module = read(&format!("spec/src/{name}.rs"));
+        if WITHOUT_PROSE.contains(name) {
+            assert!(module.starts_with("//! ") && prose == "in the module", "{name}: {prose}");
+        } else {
+            assert_eq!(prose, format!("[prose]({name}.md)"));
+            assert!(module.starts_with(&format!("#![doc = include_str!(\"../{name}.md\")]\n")), "{name}");
+            let text = read(&format!("spec/{name}.md"));
+            let opening = text.split("\n# ").next().unwrap();
+            let shown = opening.contains("\n```\n") && opening.contains(&format!("/vectors/{name}/"));
+            assert!(shown, "{name} does not open with an example that is a vector");
+        }
+        if WITHOUT_VECTORS.contains(name) {
+            assert_eq!((vectors, test), ("none", "none"), "{name}");
+        } else {
+            assert_eq!(vectors, format!("[vectors](vectors/{name})"));
+            let path = test.strip_prefix("[test](").and_then(|link| link.strip_suffix(')')).unwrap();
+            assert!(path.ends_with("tests.rs") || path == format!("tests/vectors/{name}.rs"), "{name}: {test}");
+            assert!(root().join("spec").join(path).exists(), "{name}: {test}");
+        }
     }
-    for entry in std::fs::read_dir(root().join("spec/vectors")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(modules.contains(&name.as_str()), "vectors of no chapter: {name}");
+    for (list, what) in [(&WITHOUT_PROSE[..], "md"), (&WITHOUT_VECTORS, "vectors")] {
+        assert!(list.iter().all(|name| modules.contains(name)), "{what}: {list:?}");
     }
+    let entries = std::fs::read_dir(root().join("spec/vectors")).unwrap();
+    let have: BTreeSet<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let folders = modules.iter().filter(|name| !WITHOUT_VECTORS.contains(name)).chain(&["LICENSE", "README.md"]);
+    assert_eq!(have, folders.map(|name| (*name).to_owned()).collect(), "folders of vectors");
 }
 
 #[test]

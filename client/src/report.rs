@@ -7,7 +7,7 @@ use crate::table::{Item, Table, and, clean, grouped};
 use crate::time;
 use crate::trust::TrustedProduct;
 use spec::record::Digest;
-use spec::verdict::{Installable, Part, Refusal, Todo, UsedSource, Warning, duration};
+use spec::verdict::{Installable, LaterPolicy, Part, Refusal, Todo, UsedSource, Warning, duration};
 use std::path::Path;
 
 /// Room for the labels.
@@ -70,8 +70,18 @@ fn installable_rows(product: &TrustedProduct, one: &Installable) -> Vec<(&'stati
         ("rebuilt", words("PASSED", one.builds.iter().map(|build| build.rebuilt.as_slice()), product.trust.rebuilds)),
         ("withdrawn", format!("no, as of entry {}", grouped(one.state_index))),
     ];
+    rows.extend(one.policy.iter().map(|policy| ("policy", policy_words(policy))));
     rows.extend(one.warnings.iter().map(|warning| ("warning", warning_words(warning))));
     rows
+}
+
+fn policy_words(policy: &LaterPolicy) -> String {
+    let (epoch, index) = (grouped(policy.epoch), grouped(policy.index));
+    let confirmed = match policy.confirmed.as_slice() {
+        [] => "confirmed by no party that counts".into(),
+        parties => format!("confirmed by {}", and(parties)),
+    };
+    format!("epoch {epoch} is on record, entry {index}, {confirmed}; it was not used")
 }
 
 fn what(one: &Installable) -> String {
@@ -142,6 +152,10 @@ fn warning_words(warning: &Warning) -> String {
         Warning::GitCommitAlone { build } => {
             format!("build {} names its source by git commit alone, which is SHA-1", short(build))
         }
+        Warning::Contradicted { source, party, claim, by } => {
+            let claim = claim.name();
+            format!("{party} contradicts that source {} is {claim}, by review {}", short(source), short(by))
+        }
     }
 }
 
@@ -154,10 +168,14 @@ fn to_do(file: &Path, product: &TrustedProduct, refusal: &Refusal) -> String {
         }
         (Todo::FetchNewer, _) if of_the_status(refusal) => format!("fetch newer: glarus bundle --refresh {file}"),
         (Todo::FetchNewer, _) => format!("fetch newer: glarus bundle {file}"),
+        (Todo::Retry, Refusal::NotHeld { .. } | Refusal::NotRebuilt { .. }) => {
+            format!("try again later, once more parties have spoken: glarus bundle --refresh {file}")
+        }
         (Todo::Retry, _) => "try again later: what is missing may still come, from others".into(),
         (Todo::FixConfig, Refusal::ClockBehind { .. }) => "set this machine's clock".into(),
-        (Todo::FixConfig, Refusal::UnknownRules { .. } | Refusal::EpochNotSupported { .. }) => {
-            "install a newer glarus".into()
+        (Todo::FixConfig, Refusal::UnknownRules { .. }) => "install a newer glarus".into(),
+        (Todo::FixConfig, Refusal::NotPinned { of, .. }) => {
+            format!("correct the authority pinned for {of} in the trust, unless it is right: then stop and report this")
         }
         (Todo::FixConfig, _) => "correct the trust, the policy or what was asked".into(),
         (Todo::StopAndReport, _) => "stop, and report this to the vendor and to the supervisor".into(),
@@ -176,7 +194,9 @@ fn of_the_status(refusal: &Refusal) -> bool {
         | Refusal::StateNotLast { .. }
         | Refusal::NotProved { .. }
         | Refusal::Stale { .. }
-        | Refusal::AuthorityChain { .. } => true,
+        | Refusal::AuthorityChain { .. }
+        | Refusal::BeforeAuthority { .. }
+        | Refusal::WordMissing { .. } => true,
         _ => false,
     }
 }
@@ -190,11 +210,16 @@ fn installable_members(table: Table, one: &Installable) -> Table {
     });
     let sources = one.sources.iter().map(|source| {
         let table = Table::new().text("id", source.id).row("index", source.index);
-        table.row("version", source.version.as_str()).row("held", source.held.clone())
+        let table = table.row("version", source.version.as_str()).row("held", source.held.clone());
+        table.row("examined", source.examined.clone())
     });
     let installed = one.installed.as_ref().map(|installed| {
         let table = Table::new().row("channel", installed.channel.as_str());
         table.row("sequence", installed.sequence).row("index", installed.index)
+    });
+    let policy = one.policy.as_ref().map(|policy| {
+        let table = Table::new().row("epoch", policy.epoch).text("id", policy.id).row("index", policy.index);
+        table.row("confirmed", policy.confirmed.clone())
     });
     table
         .row("name", one.file.as_str())
@@ -220,7 +245,9 @@ fn installable_members(table: Table, one: &Installable) -> Table {
         .row("furtherInputs", one.further_inputs)
         .row("namespace", one.namespace.as_str())
         .text("authority", one.authority)
+        .row("epoch", one.epoch)
         .row("stateIndex", one.state_index)
         .row("stateTime", Item::Time(one.state_time))
+        .row("policy", policy)
         .row("warnings", one.warnings.iter().map(warning_words).collect::<Vec<_>>())
 }

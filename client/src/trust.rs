@@ -18,14 +18,16 @@
 //! held = 0                           # how many parties must hold each source
 //! no_rebuild = []                    # builders whose builds nobody needs to rebuild
 //! allow_git_commit = false           # whether a git commit alone may name a source
-//! follow = 0                         # how many parties must confirm a new policy before it is followed
+//! follow = 0                         # how many parties must confirm a later policy before it is followed
+//! policy_epoch = 3                   # of which epoch the policy is, if it is one on record; unknown unless named
 //! ```
 //!
 //! `purl`, `origin`, `policy`, `authority` and `channel` must be there; the others are as above unless named. Files are named
 //! from the folder of the trust file. Keys that are not known are refused: a misspelt one would leave out a check.
 //!
-//! Rebuilds, reviews and policies are not logged yet, so nothing could be installed that `rebuilds`, `held` or `follow` demand
-//! them for: more than 0 is refused. Parties may be named; one that a log says found a build FAILED stops the file.
+//! A party counts by its name and its authority: the root of a log signs the first authority of every party, so the name alone
+//! says nothing. Each party may be there once, and no more words may be demanded than there are parties. A party's FAILED
+//! stops the file, whether rebuilds are demanded or not.
 
 use crate::files::{self, FileError};
 use serde::Deserialize;
@@ -33,6 +35,7 @@ use spec::authority::{Namespace, NamespaceError};
 use spec::policy::{MAX_POLICY_BYTES, Policy, PolicyError};
 use spec::record::{Digest, Product, ProductError, is_track_name};
 use spec::verdict::{Ask, Latest, Party, Stale, Trust};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The most bytes of a trust file.
@@ -141,15 +144,21 @@ pub enum WrongValue {
         /// The rule broken; `None` if it is a namespace of another kind.
         why: Option<NamespaceError>,
     },
-    /// What this version cannot prove.
-    #[error("{what} = {have}, but this version cannot prove {of} yet, so nothing could be installed; set it to 0")]
-    NotYet {
+    /// More words are demanded than parties are named.
+    #[error("{what} = {need}, but {have} parties are named: nothing could be installed")]
+    TooFewParties {
         /// The key.
         what: &'static str,
         /// Its value.
-        have: u64,
-        /// Which records are missing.
-        of: &'static str,
+        need: u64,
+        /// Parties.
+        have: usize,
+    },
+    /// A party that is there twice.
+    #[error("the party {have:?} is named twice: it counts once")]
+    Repeated {
+        /// The party.
+        have: String,
     },
 }
 
@@ -189,6 +198,7 @@ struct ProductTable {
     allow_git_commit: bool,
     #[serde(default)]
     follow: u64,
+    policy_epoch: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -301,13 +311,12 @@ impl ProductTable {
     }
 
     fn checked(self, policy: PathBuf, octets: &[u8]) -> Result<TrustedProduct, WrongValue> {
-        let not_yet = [
-            ("rebuilds", self.rebuilds, "rebuilds"),
-            ("held", self.held, "reviews"),
-            ("follow", self.follow, "policies"),
-        ];
-        if let Some((what, have, of)) = not_yet.into_iter().find(|(_, have, _)| *have > 0) {
-            return Err(WrongValue::NotYet { what, have, of });
+        let parties = parties(self.parties)?;
+        let demanded = [("rebuilds", self.rebuilds), ("held", self.held), ("follow", self.follow)];
+        let have = parties.len();
+        let short = |need: &u64| usize::try_from(*need).is_ok_and(|need| need <= have);
+        if let Some((what, need)) = demanded.into_iter().find(|(_, need)| !short(need)) {
+            return Err(WrongValue::TooFewParties { what, need, have });
         }
         track("channel", &self.channel)?;
         if !self.target.is_empty() {
@@ -327,11 +336,13 @@ impl ProductTable {
                 LatestWord::Require => Latest::Require,
                 LatestWord::Warn => Latest::Warn,
             },
-            parties: self.parties.into_iter().map(PartyTable::checked).collect::<Result<_, _>>()?,
+            parties,
             rebuilds: self.rebuilds,
             held: self.held,
             no_rebuild: self.no_rebuild,
             allow_git_commit: self.allow_git_commit,
+            follow: self.follow,
+            policy_epoch: self.policy_epoch,
         };
         Ok(TrustedProduct { trust, channel: self.channel, target: self.target })
     }
@@ -346,6 +357,15 @@ impl PartyTable {
         }
         let authority = id(&format!("authority of {}", self.name), &self.authority)?;
         Ok(Party { name: self.name, authority })
+    }
+}
+
+fn parties(tables: Vec<PartyTable>) -> Result<Vec<Party>, WrongValue> {
+    let parties = tables.into_iter().map(PartyTable::checked).collect::<Result<Vec<_>, _>>()?;
+    let mut names = BTreeSet::new();
+    match parties.iter().find(|party| !names.insert(party.name.as_str())) {
+        Some(party) => Err(WrongValue::Repeated { have: party.name.clone() }),
+        None => Ok(parties),
     }
 }
 
@@ -415,6 +435,10 @@ mod tests {
         Ok(trust)
     }
 
+    fn party(name: &str) -> String {
+        format!("{{ name = \"{name}\", authority = \"{}\" }}", Digest::of(b"c"))
+    }
+
     #[test]
     fn what_is_not_named_is_strict() {
         let trust = load(&product("")).unwrap();
@@ -423,8 +447,9 @@ mod tests {
         assert_eq!((one.channel.as_str(), one.target.as_str(), one.trust.max_age_s), ("stable", "", 86_400));
         assert_eq!((one.trust.stale, one.trust.latest), (Stale::Refuse, Latest::Require));
         assert!(!one.trust.allow_git_commit);
-        let party = format!("parties = [{{ name = \"https://c.example\", authority = \"{}\" }}]", Digest::of(b"c"));
-        let more = format!("{party}\nstale = \"upgrade-only\"\nlatest = \"warn\"\ntarget = \"linux\"\nmax_age_s = 5");
+        let demanded = "rebuilds = 1\nheld = 1\nfollow = 1\npolicy_epoch = 3\nno_rebuild = [\"https://b.example\"]";
+        let parties = format!("parties = [{}]\n{demanded}", party("https://c.example"));
+        let more = format!("{parties}\nstale = \"upgrade-only\"\nlatest = \"warn\"\ntarget = \"linux\"\nmax_age_s = 5");
         let trust = load(&format!("memory = \"seen\"\n{}", product(&more))).unwrap();
         let one = trust.product(Some("pkg:generic/acme/shield")).unwrap();
         assert_eq!((one.trust.stale, one.trust.latest), (Stale::UpgradeOnly, Latest::Warn));
@@ -432,6 +457,9 @@ mod tests {
             (trust.memory.as_path(), one.target.as_str(), one.trust.parties.len()),
             (Path::new("seen"), "linux", 1)
         );
+        let Trust { rebuilds, held, follow, policy_epoch, no_rebuild, .. } = &one.trust;
+        assert_eq!((*rebuilds, *held, *follow, *policy_epoch), (1, 1, 1, Some(3)));
+        assert_eq!(no_rebuild, &["https://b.example"]);
     }
 
     #[test]
@@ -453,11 +481,19 @@ mod tests {
             ),
             (
                 product("held = 1"),
-                "trust.toml: product pkg:generic/acme/shield: held = 1, but this version cannot prove reviews yet, so nothing could be installed; set it to 0",
+                "trust.toml: product pkg:generic/acme/shield: held = 1, but 0 parties are named: nothing could be installed",
             ),
             (
                 product("follow = 2"),
-                "trust.toml: product pkg:generic/acme/shield: follow = 2, but this version cannot prove policies yet, so nothing could be installed; set it to 0",
+                "trust.toml: product pkg:generic/acme/shield: follow = 2, but 0 parties are named: nothing could be installed",
+            ),
+            (
+                product(&format!("parties = [{0}, {0}]", party("https://c.example"))),
+                "trust.toml: product pkg:generic/acme/shield: the party \"https://c.example\" is named twice: it counts once",
+            ),
+            (
+                product(&format!("parties = [{}]", party("pkg:generic/acme/"))),
+                "trust.toml: product pkg:generic/acme/shield: the party \"pkg:generic/acme/\" is not an https:// name: it is another namespace",
             ),
             (
                 product("stale = \"maybe\""),

@@ -1,16 +1,18 @@
 //! Bundles and statuses, put together from the rows of a published head.
+//!
+//! Records are found by their ids and by the indices that the map's values give, never by a search.
+
+mod status;
 
 use crate::publisher::Published;
 use crate::sequencer::SignedHead;
 use crate::store::{StoreError, View};
 use spec::admission::{self, Carrier, Family, Look, Rows};
-use spec::bundle::{Bundle, MAX_RECORDS, MapProved, Proved, Status};
-use spec::map::{self, Tiles};
+use spec::bundle::{Bundle, MAX_BUNDLE_BYTES, MAX_KEYS, MAX_RECORDS, Proved, Status};
 use spec::merkle::TreeHead;
 use spec::proof;
 use spec::record::{Digest, Kind, Predicate, Product, Record, Update};
-use spec::state::{self, ChannelValue};
-use spec::verdict;
+use spec::state::{self, ChannelValue, ValueError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why there is no bundle or status.
@@ -28,6 +30,22 @@ pub enum BundleFault {
     /// More records than a bundle can have.
     #[error("the update leads to more than {MAX_RECORDS} records, a bundle has no more")]
     TooManyRecords,
+    /// More records or keys than a status can have.
+    #[error(
+        "the status would have {records} records of at most {MAX_RECORDS} and {keys} keys of at most {MAX_KEYS}; name the parties that count, party=https://…, and the epochs that are known, have=<id>"
+    )]
+    TooManyWords {
+        /// Its records, as far as they were counted.
+        records: usize,
+        /// Its keys.
+        keys: usize,
+    },
+    /// More bytes than are read.
+    #[error("it would have {have_bytes} bytes, at most {MAX_BUNDLE_BYTES} are read")]
+    TooLarge {
+        /// Bytes that it would have.
+        have_bytes: usize,
+    },
     /// Just after a start: the map's rows are those of a head that is not cosigned yet.
     #[error("the newest checkpoint is being cosigned; try again")]
     NotYet,
@@ -49,16 +67,27 @@ pub struct Track {
     pub target: Option<String>,
 }
 
+/// What of a status whoever asks for it wants, and what he has.
+#[derive(Default, Debug)]
+pub struct Wanted {
+    /// Ids of authority records: the epochs before them are left out, unless a record of the status or bundle needs them.
+    pub have: BTreeSet<Digest>,
+    /// The parties whose words are wanted; empty for all.
+    pub parties: BTreeSet<String>,
+}
+
 /// Makes the bundle of the newest update that carries a file.
 ///
 /// # Errors
 /// [`BundleFault`].
-pub fn bundle(published: &Published, sha256: &Digest, track: &Track) -> Result<Bundle, BundleFault> {
+pub fn bundle(published: &Published, sha256: &Digest, track: &Track, wanted: &Wanted) -> Result<Bundle, BundleFault> {
     let maker = Maker::new(published)?;
     let update = maker.newest(sha256, track)?;
     let lineage = maker.lineage(update)?;
     let records = lineage.records.keys().map(|index| maker.proved(*index)).collect::<Result<_, _>>()?;
-    Ok(Bundle { checkpoint: published.note.clone(), records, status: maker.status(&lineage)? })
+    let bundle = Bundle { checkpoint: published.note.clone(), records, status: maker.status(&lineage, wanted)? };
+    at_most(bundle.to_json().len())?;
+    Ok(bundle)
 }
 
 /// Makes the status of a channel, as it concerns one update or its newest.
@@ -70,6 +99,7 @@ pub fn status(
     product: &Product,
     channel: &str,
     update: Option<&Digest>,
+    wanted: &Wanted,
 ) -> Result<Status, BundleFault> {
     let maker = Maker::new(published)?;
     let update = match update {
@@ -81,7 +111,23 @@ pub fn status(
         let (have, track) = (&lineage.update.product, &lineage.update.channel);
         return Err(BundleFault::NotFound(format!("the update is one of {have} in channel {track}")));
     }
-    maker.status(&lineage)
+    let status = maker.status(&lineage, wanted)?;
+    at_most(status.to_json().len())?;
+    Ok(status)
+}
+
+/// Makes the status that proves the policy on record, and what parties say of it.
+///
+/// # Errors
+/// [`BundleFault`].
+pub fn policy(published: &Published, epoch: u64, wanted: &Wanted) -> Result<Status, BundleFault> {
+    let status = Maker::new(published)?.policy(epoch, wanted)?;
+    at_most(status.to_json().len())?;
+    Ok(status)
+}
+
+fn at_most(have_bytes: usize) -> Result<(), BundleFault> {
+    if have_bytes > MAX_BUNDLE_BYTES { Err(BundleFault::TooLarge { have_bytes }) } else { Ok(()) }
 }
 
 /// The proof that an entry is under the published checkpoint.
@@ -186,13 +232,18 @@ impl<'a> Maker<'a> {
     /// The newest update of a channel over all its targets.
     fn newest_of(&self, product: &Product, channel: &str) -> Result<u64, BundleFault> {
         let key = state::channel_key(product.as_str(), channel);
-        let look = Look::state(&key);
-        let mut rows = Rows::default();
-        self.view().answer(vec![look], &mut rows)?;
-        let value = rows.get(Family::State, key.as_bytes()).and_then(|value| str::from_utf8(value).ok());
-        let channel = value.and_then(|text| ChannelValue::parse(text).ok());
-        let newest = channel.and_then(|channel| channel.targets.into_values().max_by_key(|line| line.sequence));
+        let value = self.value(&key, ChannelValue::parse)?;
+        let newest = value.and_then(|channel| channel.targets.into_values().max_by_key(|line| line.sequence));
         newest.map(|line| line.index).ok_or_else(|| BundleFault::NotFound(format!("{key}: no update")))
+    }
+
+    /// What the state has under a key.
+    fn value<T>(&self, key: &str, parse: impl Fn(&str) -> Result<T, ValueError>) -> Result<Option<T>, BundleFault> {
+        let mut rows = Rows::default();
+        self.view().answer(vec![Look::state(key)], &mut rows)?;
+        let Some(value) = rows.get(Family::State, key.as_bytes()) else { return Ok(None) };
+        let value = str::from_utf8(value).ok().and_then(|text| parse(text).ok());
+        Ok(Some(value.ok_or_else(|| StoreError::Damaged(key.into()))?))
     }
 
     /// Follows an update to its builds, and each build to the records that lead on to a source of the product.
@@ -229,50 +280,6 @@ impl<'a> Maker<'a> {
             }
         }
         Ok(lineage)
-    }
-
-    fn status(&self, lineage: &Lineage) -> Result<Status, BundleFault> {
-        let head = self.published.checkpoint.head;
-        let (product, channel) = (&lineage.update.product, &lineage.update.channel);
-        let (builds, sources) = (lineage.ids(Kind::Build), lineage.ids(Kind::Source));
-        let mut keys = verdict::map_keys(product, &lineage.namespace, channel, &lineage.id, &builds, &sources);
-        keys.sort();
-        let map = keys.into_iter().map(|key| self.map_proved(key)).collect::<Result<_, _>>()?;
-        Ok(Status {
-            checkpoint: self.published.note.clone(),
-            state: self.proved(head.size.saturating_sub(1))?,
-            records: vec![self.proved(self.authority(&lineage.namespace)?)?],
-            map,
-        })
-    }
-
-    /// The index of the authority in force of a namespace.
-    fn authority(&self, namespace: &str) -> Result<u64, BundleFault> {
-        let key = state::authority_key(namespace);
-        let mut rows = Rows::default();
-        self.view().answer(vec![Look::state(&key)], &mut rows)?;
-        let value = rows.get(Family::State, key.as_bytes()).and_then(|value| str::from_utf8(value).ok());
-        let value = value.and_then(|text| state::AuthorityValue::parse(text).ok());
-        Ok(value.ok_or(StoreError::Damaged(key))?.index)
-    }
-
-    fn map_proved(&self, key: String) -> Result<MapProved, BundleFault> {
-        let hash = map::key_hash(&key);
-        let mut tiles = Tiles::default();
-        loop {
-            let missing = map::missing(&tiles, &[hash]);
-            if missing.is_empty() {
-                break;
-            }
-            for path in missing {
-                tiles.0.insert(path, self.view().map_tile(&path)?);
-            }
-        }
-        let mut rows = Rows::default();
-        self.view().answer(vec![Look::state(&key)], &mut rows)?;
-        let value = rows.get(Family::State, key.as_bytes()).map(|value| String::from_utf8_lossy(value).into());
-        let proof = map::prove(&tiles, &key).map_err(|missing| StoreError::Damaged(missing.to_string()))?;
-        Ok(MapProved { key, value, proof })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The log's HTTP API: C2SP tlog-tiles to read, and ours under `/api/v1`; paths and JSON are [`spec::api`]'s.
 
-use crate::bundles::{self, BundleFault, Track};
+use crate::bundles::{self, BundleFault, Track, Wanted};
 use crate::metrics::Metrics;
 use crate::publisher::Published;
 use crate::sequencer::{Sequenced, Submission};
@@ -53,6 +53,7 @@ pub fn routes(api: Api) -> Router {
         .route("/api/v1/proofs/{index}", get(proof))
         .route("/api/v1/bundles/{sha256}", get(bundle))
         .route("/api/v1/status/{purl}", get(status))
+        .route("/api/v1/policies/{epoch}", get(policy))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .fallback(async || problem(404, "no-such-path", "there is nothing under this path".into()))
@@ -79,6 +80,8 @@ impl From<BundleFault> for Refused {
             BundleFault::NotFound(_) => Self::new(404, "not-found", detail),
             BundleFault::SeveralTracks(_) => Self::new(409, "several-tracks", detail),
             BundleFault::TooManyRecords => Self::new(413, "too-many-records", detail),
+            BundleFault::TooManyWords { .. } => Self::new(413, "too-many-words", detail),
+            BundleFault::TooLarge { .. } => Self::new(413, "too-large", detail),
             BundleFault::NotYet => Self::new(503, "not-published-yet", detail),
             BundleFault::Store(error) => error.into(),
         }
@@ -212,17 +215,17 @@ async fn bundle(State(api): State<Api>, Path(sha256): Path<String>, RawQuery(que
 
 fn read_bundle(api: &Api, sha256: &str, query: &str) -> Answer {
     let digest = Digest::parse(sha256).ok_or_else(|| not_a_digest(sha256))?;
-    let mut track = Track::default();
+    let (mut track, mut asked) = (Track::default(), AskedFor::default());
     read_query(query, |name, value| {
         match name {
             "product" => track.product = Some(value),
             "channel" => track.channel = Some(value),
             "target" => track.target = Some(value),
-            _ => return false,
+            _ => return asked.take(name, value),
         }
         true
     })?;
-    let bundle = bundles::bundle(&*api.published()?, &digest, &track)?;
+    let bundle = bundles::bundle(&*api.published()?, &digest, &track, &asked.wanted()?)?;
     Ok(([(header::CONTENT_TYPE, api::BUNDLE), MUTABLE], bundle.to_json()).into_response())
 }
 
@@ -236,19 +239,62 @@ async fn status(State(api): State<Api>, Path(purl): Path<String>, RawQuery(query
 
 fn read_status(api: &Api, purl: &str, query: &str) -> Answer {
     let product = Product::parse(purl).map_err(|error| Refused::new(400, "product", error.to_string()))?;
-    let (mut channel, mut update) = (None, None);
+    let (mut channel, mut update, mut asked) = (None, None, AskedFor::default());
     read_query(query, |name, value| {
         match name {
             "channel" => channel = Some(value),
             "update" => update = Some(value),
-            _ => return false,
+            _ => return asked.take(name, value),
         }
         true
     })?;
     let channel = channel.ok_or_else(|| Refused::new(400, "channel", "name the channel: ?channel=stable"))?;
     let update = update.map(|text| Digest::parse(&text).ok_or_else(|| not_a_digest(&text))).transpose()?;
-    let status = bundles::status(&*api.published()?, &product, &channel, update.as_ref())?;
+    let status = bundles::status(&*api.published()?, &product, &channel, update.as_ref(), &asked.wanted()?)?;
     Ok(([(header::CONTENT_TYPE, api::STATUS), MUTABLE], status.to_json()).into_response())
+}
+
+async fn policy(State(api): State<Api>, Path(epoch): Path<String>, RawQuery(query): RawQuery) -> Response {
+    answer(read_policy(&api, &epoch, query.as_deref().unwrap_or_default()))
+}
+
+fn read_policy(api: &Api, epoch: &str, query: &str) -> Answer {
+    let epoch = parse_index(epoch)?;
+    let mut asked = AskedFor::default();
+    read_query(query, |name, value| asked.take(name, value))?;
+    let status = bundles::policy(&*api.published()?, epoch, &asked.wanted()?)?;
+    Ok(([(header::CONTENT_TYPE, api::STATUS), MUTABLE], status.to_json()).into_response())
+}
+
+/// The most `have` and `party` of a request: as many as a status has records.
+const MAX_ASKED: usize = 256;
+
+/// What a request wants of a status, as it came: `have` and `party`, each any number of times.
+#[derive(Default)]
+struct AskedFor {
+    have: Vec<String>,
+    parties: Vec<String>,
+}
+
+impl AskedFor {
+    fn take(&mut self, name: &str, value: String) -> bool {
+        match name {
+            "have" => self.have.push(value),
+            "party" => self.parties.push(value),
+            _ => return false,
+        }
+        true
+    }
+
+    fn wanted(self) -> Result<Wanted, Refused> {
+        let asked = self.have.len() + self.parties.len();
+        if asked > MAX_ASKED {
+            let detail = format!("{asked} times have or party, at most {MAX_ASKED} are read");
+            return Err(Refused::new(413, "too-many-parameters", detail));
+        }
+        let have = self.have.iter().map(|text| Digest::parse(text).ok_or_else(|| not_a_digest(text)));
+        Ok(Wanted { have: have.collect::<Result<_, _>>()?, parties: self.parties.into_iter().collect() })
+    }
 }
 
 /// Hands each parameter to `take`, and refuses those that it does not know, for a misspelt filter would widen the answer.

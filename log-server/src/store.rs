@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `entries` | index | the entry's bytes |
 //! | `tiles` | tile level (1 byte) ‖ tile index | up to 256 hashes; a partial tile is a prefix of what it becomes |
-//! | `ids`, `facts`, `digests`, `files`, `namespaces`, `state` | rows of [`spec::admission`], byte by byte | |
+//! | `ids`, `facts`, `digests`, `files`, `withdrawn`, `tracks`, `refs`, `namespaces`, `state` | rows of [`spec::admission`], byte by byte | |
 //! | `map` | tile path of [`spec::map`] | the tile |
 //! | `heads` | `newest` | the newest cosigned checkpoint, a note |
 //! | `meta` | `schema`, `origin`, `head` | the schema's number; the origin; size ‖ root ‖ time of the last state entry |
@@ -18,15 +18,29 @@ use rocksdb::{
 use spec::admission::{Family, Look, Row, Rows};
 use spec::authority::Authority;
 use spec::map;
-use spec::merkle::{Hash, Node, TreeHead};
+use spec::merkle::{Frontier, Hash, Node, TreeHead};
 use spec::tile::{self, Tile};
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const SCHEMA: &[u8] = b"1";
-const FAMILIES: [&str; 11] =
-    ["entries", "tiles", "ids", "facts", "digests", "files", "namespaces", "state", "map", "heads", "meta"];
+const FAMILIES: [&str; 14] = [
+    "entries",
+    "tiles",
+    "ids",
+    "facts",
+    "digests",
+    "files",
+    "withdrawn",
+    "tracks",
+    "refs",
+    "namespaces",
+    "state",
+    "map",
+    "heads",
+    "meta",
+];
 
 /// What went wrong with the rows; after any of these the process stops, and recovery at the next start is the way on.
 #[derive(Debug, thiserror::Error)]
@@ -437,10 +451,21 @@ pub(crate) fn nodes_of(
             Entry::Occupied(read) => read.into_mut(),
             Entry::Vacant(place) => place.insert(read(at)?),
         };
-        let hash = at.node(tile, node);
-        hashes.push(hash.ok_or_else(|| StoreError::Damaged(format!("tile {at:?}")))?);
+        hashes.push(node_of(tile, node).ok_or_else(|| StoreError::Damaged(format!("tile {at:?}")))?);
     }
     Ok(hashes)
+}
+
+/// The hash of a complete subtree from the row of its tile, which is the log's own and so needs no proof; `None` if the row
+/// does not reach.
+fn node_of(row: &[Hash], node: Node) -> Option<Hash> {
+    // One level of tiles is eight levels of the tree.
+    let inside = node.level % 8;
+    let first = usize::try_from((node.index << inside) % tile::WIDTH).ok()?;
+    let under = row.get(first..first + (1 << inside))?;
+    let mut tree = Frontier::default();
+    under.iter().for_each(|hash| tree.push(*hash, |_, _| ()));
+    Some(tree.root())
 }
 
 /// RocksDB has no kind of error for a lock that another holds; its text tells.
@@ -472,6 +497,9 @@ fn family_name(family: Family) -> &'static str {
         Family::Facts => "facts",
         Family::Digests => "digests",
         Family::Files => "files",
+        Family::Withdrawn => "withdrawn",
+        Family::Tracks => "tracks",
+        Family::Refs => "refs",
         Family::Namespaces => "namespaces",
         Family::State => "state",
     }

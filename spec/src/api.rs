@@ -13,8 +13,12 @@
 //! | `GET /api/v1/records/{index or id}` | the entry's bytes |
 //! | `GET /api/v1/bundles/{sha256}?product=&channel=&target=` | a [`crate::bundle`]: of the newest update that carries this file |
 //! | `GET /api/v1/status/{purl}?channel=&update=` | a [`crate::bundle::Status`] for that update, or for the channel's newest |
+//! | `GET /api/v1/policies/{epoch}` | a [`crate::bundle::Status`] that proves the policy on record, if it is of that epoch, and its reviews |
 //! | `GET /api/v1/proofs/{index}` | a [`crate::tlog_proof`], its `extra` the entry |
 //! | `GET /checkpoint`, `/tile/…` | [`crate::checkpoint`], [`crate::tile`], [`crate::entry_bundle`] |
+//!
+//! The last three take `have=<id>` and `party=<https name>`, each any number of times. Epochs of authorities before one that is
+//! had are left out where nothing needs them; of parties only the words of those named are there, of all where none is.
 //!
 //! A refusal is problem details (RFC 9457), `application/problem+json`: [`Problem`], its `type` `urn:glarus:refusal:<name>`.
 //! `wait=cosigned`, the default, answers once a policy's quorum cosigned; `wait=integrated` once the record is durable.
@@ -62,6 +66,11 @@ pub fn status_path(product: &str, channel: &str, update: Option<&Digest>) -> Str
     let update = update.map(|id| format!("{id}"));
     let query = query(&[("channel", Some(channel)), ("update", update.as_deref())]);
     format!("/api/v1/status/{}{query}", percent_encode(product))
+}
+
+/// The path of the status that proves a policy.
+pub fn policy_path(epoch: u64) -> String {
+    format!("/api/v1/policies/{epoch}")
 }
 
 fn query(parts: &[(&str, Option<&str>)]) -> String {

@@ -1,6 +1,8 @@
 //! Authority records: who may log what in a namespace, and whose signatures count.
 //!
-//! Spec: [RFC 8032](https://www.rfc-editor.org/rfc/rfc8032) for Ed25519, and for the keys' DER
+//! Spec: [RFC 8032](https://www.rfc-editor.org/rfc/rfc8032) for Ed25519,
+//! [FIPS 186-5](https://doi.org/10.6028/NIST.FIPS.186-5) and [RFC 6979](https://www.rfc-editor.org/rfc/rfc6979) for ECDSA
+//! P-256, [FIPS 204](https://doi.org/10.6028/NIST.FIPS.204) for ML-DSA-44, and for the keys' DER
 //! [RFC 8410](https://www.rfc-editor.org/rfc/rfc8410), [RFC 5480](https://www.rfc-editor.org/rfc/rfc5480) and
 //! [RFC 9881](https://www.rfc-editor.org/rfc/rfc9881).
 //!
@@ -60,8 +62,7 @@
 //!   that `spki` carries in padded base64; that DER has exactly one form a key, see [`PublicKey`].
 //! - A role's `keyids` are sorted and distinct, and `1 <= threshold <= keyids`.
 //! - `distrust` names each key at most once; they may be keys of earlier epochs.
-//! - `algorithm` is `ed25519`, `ecdsa-p256-sha256` or `ml-dsa-44`. Of these `ecdsa-p256-sha256` is not supported yet: an
-//!   authority that names it is refused, so that no record is logged by keys that nobody can check.
+//! - `algorithm` is `ed25519`, `ecdsa-p256-sha256` or `ml-dsa-44`.
 //!
 //! # Whose signatures count
 //!
@@ -73,7 +74,7 @@
 mod key;
 mod namespace;
 
-pub use key::{Algorithm, KeyError, PublicKey};
+pub use key::{Algorithm, KeyError, PublicKey, SecretKey};
 pub use namespace::{Namespace, NamespaceError};
 
 use crate::encoding;
@@ -401,20 +402,18 @@ impl Authority {
         checked: &dyn Fn(&Digest, &[u8]) -> Option<bool>,
     ) -> Vec<(Digest, Vec<u8>)> {
         let Some(role) = self.role(role) else { return Vec::new() };
-        let made_by = |keyid: &Digest, sig: &[u8]| {
-            let verify = || self.keys.get(keyid).is_some_and(|key| key.verify(pae, sig));
-            checked(keyid, sig).unwrap_or_else(verify)
-        };
         let mut signers = BTreeMap::new();
         for signature in signatures {
+            let made_by = |keyid: &Digest| {
+                let key = self.keys.get(keyid)?;
+                let sig = key.canonical(&signature.sig)?;
+                checked(keyid, &sig).unwrap_or_else(|| key.verify(pae, &sig)).then(|| sig.into_owned())
+            };
             let named = signature.keyid.filter(|keyid| role.keyids.contains(keyid));
             let others = role.keyids.iter().copied().filter(|keyid| Some(*keyid) != named);
-            let signer = named
-                .into_iter()
-                .chain(others)
-                .find(|keyid| !signers.contains_key(keyid) && made_by(keyid, &signature.sig));
-            if let Some(keyid) = signer {
-                signers.insert(keyid, signature.sig.clone());
+            let mut left = named.into_iter().chain(others).filter(|keyid| !signers.contains_key(keyid));
+            if let Some((keyid, sig)) = left.find_map(|keyid| Some((keyid, made_by(&keyid)?))) {
+                signers.insert(keyid, sig);
             }
         }
         signers.into_iter().collect()

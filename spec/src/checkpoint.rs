@@ -1,32 +1,4 @@
-//! Checkpoints: a log's signed tree head.
-//!
-//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-checkpoint.md>
-//!
-//! ```text
-//! example.com/log
-//! 3
-//! u7gOP8ZbBG9CqiMrAmdO4B3+sGDfWOGhC7Qg3OC3DRY=
-//!
-//! — example.com/log ...
-//! ```
-//!
-//! The text is the origin, the tree size in decimal, the root in base64, and extension lines, each ended by LF.
-//! A checkpoint is believed only when a key of its log signed it. A log's key has the origin as its name, and one of two
-//! types: 0x01 signs the text ([`sign`]), 0x06 signs as a witness does, with the log's time ([`cosignature::sign`]), and
-//! leaves out extension lines. A log may sign with both; one suffices, but a line that fails refuses the checkpoint.
-//!
-//! Our limit: an origin of [`MAX_NAME_BYTES`], so that every checkpoint can be signed with either type.
-//!
-//! ```
-//! use spec::{checkpoint::{self, Checkpoint}, merkle::{Frontier, leaf_hash}, note::{KeyKind, Note, Skey}};
-//!
-//! let mut tree = Frontier::default();
-//! tree.push(leaf_hash(b"entry"), |_, _| ());
-//! let checkpoint = Checkpoint::new("example.com/log", tree.head());
-//! let skey = Skey::from_seed("example.com/log", KeyKind::Ed25519, [1; 32]).unwrap();
-//! let note = Note { text: checkpoint.to_text(), signatures: vec![checkpoint::sign(&checkpoint, &skey)] };
-//! assert_eq!(checkpoint::open(&note, &[skey.vkey().clone()]), Ok(checkpoint));
-//! ```
+#![doc = include_str!("../checkpoint.md")]
 
 use crate::cosignature;
 use crate::encoding;

@@ -1,15 +1,4 @@
-//! Entry bundles: 256 entries a file, each behind its length.
-//!
-//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-tiles.md#log-entries>
-//!
-//! Shapes: for each entry two bytes of length, big-endian, then the entry; 1 to 256 entries, so an entry has at most 65,535 bytes.
-//! (A file that ships with an artifact is a [`crate::bundle`], another thing.)
-//!
-//! ```
-//! let bytes = spec::entry_bundle::encode(&[b"one".as_slice(), b""]).unwrap();
-//! assert_eq!(bytes, b"\0\x03one\0\0");
-//! assert_eq!(spec::entry_bundle::parse(&bytes).unwrap(), [b"one".as_slice(), b""]);
-//! ```
+#![doc = include_str!("../entry_bundle.md")]
 
 use alloc::vec::Vec;
 

@@ -1,28 +1,4 @@
-//! JSON from outside: one strict, bounded tree.
-//!
-//! Spec: <https://www.rfc-editor.org/rfc/rfc8259>, of which this accepts a subset on which all readers agree.
-//!
-//! ```
-//! use spec::json;
-//!
-//! let value = json::parse(br#"{"product":"pkg:generic/acme/shield","sequence":41}"#).unwrap();
-//! let object = value.object().unwrap();
-//! assert_eq!(object.get("sequence").unwrap().integer(), Some(41));
-//!
-//! let error = json::parse(br#"{"a":1,"\u0061":2}"#).unwrap_err();
-//! assert_eq!((error.name(), error.at), ("duplicate-key", 7));
-//! ```
-//!
-//! What a signature covers must mean the same to everybody, in any language. Therefore, beyond RFC 8259:
-//!
-//! - The bytes are UTF-8 without byte order mark, and one value with nothing but white space around it.
-//! - No object has a key twice, escapes resolved. Where members are read, no two keys may differ by case alone either,
-//!   for some readers ignore case: [`Object::case_collision`] finds them, and whoever reads members asks it first.
-//! - A `\u` escape never leaves half of a surrogate pair.
-//! - At most [`MAX_DEPTH`] arrays and objects stand inside each other.
-//! - A number is kept as its text. Where an integer is read it is written in digits alone, and at most [`MAX_INTEGER`].
-//!
-//! The caller bounds the length before it parses.
+#![doc = include_str!("../json.md")]
 
 use alloc::{string::String, vec::Vec};
 use core::{cmp::Ordering, fmt};

@@ -46,5 +46,6 @@ pub mod api;
 pub mod bundle;
 pub mod verdict;
 
+mod ecdsa;
 mod encoding;
 mod ml_dsa;

@@ -1,21 +1,4 @@
-//! The Merkle tree of RFC 6962 section 2.1: hashes, nodes, and the frontier that appends to it.
-//!
-//! Spec: <https://www.rfc-editor.org/rfc/rfc6962#section-2.1>
-//!
-//! A leaf hash is SHA-256(0x00 ‖ entry), a node hash is SHA-256(0x01 ‖ left ‖ right), the empty tree's root is SHA-256 of nothing.
-//! A [`Node`] names a *complete* subtree: the one of `2^level` entries that starts at `index * 2^level`.
-//! Every tree of some size is a short row of complete subtrees, falling in level: its [`Frontier`].
-//!
-//! ```
-//! use spec::merkle::{Frontier, leaf_hash, node_hash};
-//!
-//! let (a, b, c) = (leaf_hash(b"a"), leaf_hash(b"b"), leaf_hash(b"c"));
-//! let mut frontier = Frontier::default();
-//! for leaf in [a, b, c] {
-//!     frontier.push(leaf, |_, _| ());
-//! }
-//! assert_eq!(frontier.root(), node_hash(&node_hash(&a, &b), &c));
-//! ```
+#![doc = include_str!("../merkle.md")]
 
 use crate::encoding;
 use alloc::{string::String, vec::Vec};

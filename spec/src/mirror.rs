@@ -1,64 +1,4 @@
-//! The mirror protocol: how a log's entries are uploaded to a mirror, and what it answers.
-//!
-//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-mirror.md>, the call `add-entries`.
-//!
-//! ```
-//! use spec::merkle::{Frontier, leaf_hash};
-//! use spec::mirror::{self, Mirror, Package, Upload};
-//!
-//! let mut tree = Frontier::default();
-//! tree.push(leaf_hash(b"one"), |_, _| ());
-//! let upload = Upload { origin: "example.com/log".into(), start: 0, end: 1, ticket: vec![] };
-//! let package = Package { entries: vec![b"one".as_slice()], proof: vec![] };
-//! let body = [upload.encode().unwrap(), package.encode().unwrap()].concat();
-//! assert_eq!(body, b"\0\x0fexample.com/log\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x03one\0");
-//!
-//! let (upload, rest) = Upload::parse(&body).unwrap().unwrap();
-//! let mirror = Mirror { pending: &[tree.head()], mirrored: Frontier::default().head(), next: 0 };
-//! let head = mirror::judge_upload(Some(&mirror), &upload).unwrap();
-//! let range = upload.packages().next().unwrap();
-//! let (package, rest) = Package::parse(rest, range).unwrap().unwrap();
-//! assert_eq!(mirror::judge_package(range, &[], &package, &head), Ok(vec![leaf_hash(b"one")]));
-//! let ended = mirror::judge_end(&upload, 1, mirror.mirrored.size).unwrap();
-//! assert_eq!((ended.status(), rest.len()), (200, 0));
-//! ```
-//!
-//! A mirror keeps a copy of a log. Its *pending* checkpoint came by the witness's call `add-checkpoint` ([`crate::witness::judge`]);
-//! the *mirror checkpoint* is the one up to which it has all entries, and which it cosigns; the *next entry* is the first that it
-//! lacks. A body is, one after the other, numbers big-endian:
-//!
-//! | bytes | what |
-//! |---|---|
-//! | 2, then so many | the origin |
-//! | 8 | the first entry uploaded, `start` |
-//! | 8 | one beyond the last, `end`: the size of a pending checkpoint |
-//! | 2, then so many | the *ticket*, opaque, from an earlier answer of the mirror; or nothing |
-//! | the rest | the first of the packages, or all |
-//!
-//! The packages of `[start, end)` are cut at multiples of 256. Each has its entries, each behind two bytes of length, then one byte
-//! with a number up to 63 and so many hashes: the consistency proof ([`crate::proof::subtree`]) of the package's subtree, which starts
-//! at the multiple of 256 even if the upload starts after it, in the tree of `end` entries.
-//!
-//! Three functions decide. The first condition that applies gives the status:
-//!
-//! | who | condition | status |
-//! |---|---|---|
-//! | [`Upload::parse`] | the head malformed, or its start beyond its end | 400 |
-//! | [`judge_upload`] | origin unknown | 404 |
-//! | | no pending checkpoint yet | 422 |
-//! | | end of no known checkpoint; end before the mirror checkpoint; start beyond the next entry; start too far before it | 409 |
-//! | [`judge_package`] | the subtree consistency proof fails | 422 |
-//! | [`judge_end`] | no package saved, where there are some | 400 |
-//! | | some saved, not all | 202 |
-//! | | end before the mirror checkpoint, which has moved meanwhile | 409 |
-//! | | otherwise | 200, a cosignature line a key |
-//!
-//! With 202 and 409 goes a [`MirrorInfo`] of three lines, `text/x.tlog.mirror-info`: a checkpoint size to upload to, the next entry,
-//! and a ticket.
-//!
-//! A body has no limit, so it is read as a stream: [`Upload::parse`] and [`Package::parse`] say when they need more bytes.
-//! Bytes after the last package, and those of a package that is cut short or says more than 63 hashes, are discarded.
-//! Our limits: an upload starts at most [`MAX_EXCESS_ENTRIES`] before the next entry; a sender puts [`MAX_PACKAGES`] in a request.
+#![doc = include_str!("../mirror.md")]
 
 use crate::encoding;
 use crate::entry_bundle::MAX_ENTRY_BYTES;
@@ -341,8 +281,9 @@ impl UploadRefusal {
     /// The HTTP status. With 409 goes a [`MirrorInfo`].
     pub fn status(&self) -> u16 {
         match self {
+            // No known log has such an origin.
+            Self::UnknownOrigin { .. } | Self::Malformed(MalformedUpload::Origin) => 404,
             Self::Malformed(_) | Self::NothingSaved { .. } => 400,
-            Self::UnknownOrigin { .. } => 404,
             Self::NoPending { .. } | Self::Package(PackageError::Proof(_)) => 422,
             Self::UnknownEnd { .. } | Self::EndBehind { .. } | Self::StartBeyondNext { .. } | Self::Excess { .. } => {
                 409
@@ -354,8 +295,8 @@ impl UploadRefusal {
     /// The name, stable, for programs and metrics.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::UnknownOrigin { .. } | Self::Malformed(MalformedUpload::Origin) => "unknown-origin",
             Self::Malformed(_) => "malformed-request",
-            Self::UnknownOrigin { .. } => "unknown-origin",
             Self::NoPending { .. } => "no-pending-checkpoint",
             Self::UnknownEnd { .. } => "unknown-end",
             Self::EndBehind { .. } => "end-behind-mirror",
@@ -704,7 +645,8 @@ mod tests {
         let mut origin = head(upload(0, 1));
         origin[2] = 0xff;
         assert_eq!(Upload::parse(&origin), Err(MalformedUpload::Origin));
-        assert_eq!(UploadRefusal::from(MalformedUpload::Origin).status(), 400);
+        let refusal = UploadRefusal::from(MalformedUpload::Origin);
+        assert_eq!((refusal.status(), refusal.name()), (404, "unknown-origin"));
         assert_eq!(Upload { ticket: vec![0; 65_536], ..upload(0, 1) }.encode(), None);
         let most = Upload { ticket: vec![0; 65_535], origin: "x".repeat(65_535), ..upload(0, 1) };
         assert_eq!(head(most.clone()).len(), MAX_UPLOAD_HEAD_BYTES);

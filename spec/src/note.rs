@@ -1,41 +1,4 @@
-//! Signed notes: a text, and lines that sign it; and the keys that make and check those lines.
-//!
-//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/signed-note.md>
-//!
-//! ```text
-//! example.com/log
-//! 1
-//! lqKW0iTyhcZ77pPDD4owkVfw2qNdxbh+QQt4YwoJz8c=
-//!
-//! — example.com/log Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=
-//! ```
-//!
-//! A note is UTF-8 without control characters except LF: a text that ends in LF, an empty line, and signature lines
-//! `— <key name> <base64 of key ID ‖ signature>`. The last empty line separates, so the text may have empty lines.
-//! Parsing and writing again gives the same bytes; a parsed note says nothing until a signature was verified
-//! ([`crate::checkpoint::open`], [`crate::cosignature::verify`]).
-//!
-//! Our limits: 256 KiB and 100 signatures a note (the specification asks for at least 16).
-//! A *vkey* is `<name>+<key ID>+<base64 of type ‖ public key>`; an *skey* is
-//! `PRIVATE+KEY+<name>+<key ID>+<base64 of type ‖ 32-byte seed>` on one line.
-//! The key ID is always the first four bytes of SHA-256(name ‖ LF ‖ type ‖ public key); a vkey with another is refused.
-//!
-//! | type | public key | signature | signs |
-//! |---|---|---|---|
-//! | 0x01 | Ed25519, 32 bytes | 64 bytes | the note's text, as a log |
-//! | 0x04 | Ed25519, 32 bytes | 8 bytes of time, 64 bytes | a checkpoint and a time, as a witness |
-//! | 0x06 | ML-DSA-44, 1,312 bytes | 8 bytes of time, 2,420 bytes | names, time, size and root, as a log or a witness |
-//!
-//! What types 0x04 and 0x06 sign is in [`crate::cosignature`]. The name of a key of type 0x06 has at most
-//! [`MAX_NAME_BYTES`], which is what its signed message has room for.
-//!
-//! ```
-//! use spec::note::{KeyKind, Skey};
-//!
-//! let skey = Skey::from_seed("example.com/log", KeyKind::Ed25519, [7; 32]).unwrap();
-//! let vkey = skey.vkey().to_string();
-//! assert_eq!(vkey.parse::<spec::note::Vkey>().unwrap(), *skey.vkey());
-//! ```
+#![doc = include_str!("../note.md")]
 
 use crate::encoding;
 use crate::ml_dsa;

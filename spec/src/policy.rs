@@ -1,107 +1,4 @@
-//! Policies: which logs are believed, and which cosignatures make a checkpoint strong enough.
-//!
-//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-policy.md>
-//!
-//! ```
-//! use spec::checkpoint::{self, Checkpoint};
-//! use spec::cosignature;
-//! use spec::merkle::{TreeHead, empty_root};
-//! use spec::note::{KeyKind, Note, Skey};
-//! use spec::policy::{Policy, Strength};
-//!
-//! let policy = Policy::parse(b"\
-//! ## one log, four witnesses, three of them needed
-//! log log.example/updates+441a9296+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c https://log.example/
-//!
-//! witness ch-1/a witness.example/ch-1+2f4929a7+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU
-//! witness ch-1/b witness.example/ch-1+26cbc6c3+BIqHX/8es4RRV3rNWv7kBUVlaN18ieCQhjoFV7x69J8X
-//! witness ch-2   witness.example/ch-2+36b96365+BO1JKMYo0cLG6ukDOJBZlWEpWSc6XGP5NjbBRhSshzfR
-//! witness ch-3   witness.example/ch-3+d95d81f8+BMqTrBcFGHBx1nuDx/8O/oEI6OxFMFdddyaHkzPb2r58
-//! witness ch-4   witness.example/ch-4+4b4b2474+BG56HN0psLeP0Tr0xVmP7/TvKpcWbjym8uT7/M2AUFvx
-//!
-//! group ch-1 any ch-1/a ch-1/b
-//! group ch 3 ch-1 ch-2 ch-3 ch-4
-//! quorum ch
-//! ").unwrap();
-//! assert_eq!(policy.check(), Ok(Strength { hostile: 1, absent: 1 }));
-//!
-//! let text = Checkpoint::new("log.example/updates", TreeHead { size: 0, root: empty_root() }).to_text();
-//! let mut note = Note { text: text.clone(), signatures: Vec::new() };
-//! for (name, seed, time) in [("ch-1", 2, 1_795_430_000), ("ch-2", 3, 1_795_430_007), ("ch-4", 5, 1_795_430_002)] {
-//!     let skey = Skey::from_seed(&format!("witness.example/{name}"), KeyKind::CosignatureEd25519, [seed; 32]).unwrap();
-//!     note.signatures.push(cosignature::sign(&text, time, &skey));
-//! }
-//! let evaluation = policy.evaluate(&note, Some(1_795_430_060));
-//! assert!(evaluation.met(&policy));
-//! assert_eq!(evaluation.time(&policy), Some(1_795_430_000));
-//! assert_eq!(evaluation.names(&policy).lack, ["ch-3".into()]);
-//! ```
-//!
-//! # The file
-//!
-//! A policy is read as octets: lines ended by LF (the last one too), items separated by spaces and tabs, which may also
-//! stand at either end. Empty lines are ignored, and lines whose first item starts with `#`. Control characters other than
-//! tab and LF are refused, also in comments; octets from 0x80 up are opaque, so names compare as octets.
-//!
-//! | line | meaning |
-//! |---|---|
-//! | `log <vkey> [<url>]` | a log whose checkpoints are believed; its key name is the origin |
-//! | `witness <name> <vkey> [<url>]` | a cosigner, and what this file calls it |
-//! | `group <name> all\|any\|<k> <member>…` | cosigns if k of its members do; `any` is 1, `all` is their number |
-//! | `quorum <name>` or `quorum none` | the witness or group that must cosign; exactly one such line |
-//!
-//! Witnesses and groups share one set of names, each given once; `none` cannot be given. A group or quorum refers only to
-//! names of lines before it, and each name is a member at most once in all groups together, so that what stands below the
-//! quorum is a tree. A public key is a log's at most once and a witness's at most once, whatever its key name. Log keys are
-//! of type 0x01 or 0x06, witness keys of type 0x04 or 0x06; a log with both has two lines, and either suffices.
-//!
-//! Our choices: `k` has no sign and no leading zeroes; a file has at most [`MAX_POLICY_BYTES`], [`MAX_LOGS`] logs,
-//! [`MAX_WITNESSES`] witnesses and [`MAX_GROUPS`] groups; a vkey is UTF-8, since key names are; a URL that is not UTF-8 is
-//! accepted and kept with replacement characters, for nothing is verified by it.
-//!
-//! # What counts as one
-//!
-//! An operator may cosign with several keys, and then must not count several times. Keys are told to be one operator's by
-//! their *key name*, the part of the vkey before the `+`; that is the word of whoever wrote the policy, for an Ed25519
-//! cosignature does not commit to it (one of type 0x06 does). A **unit** is a witness or group, the quorum itself or below it and as high up as
-//! possible, under which all witnesses have the same key name. The units are what people count, and what messages name:
-//! above, the group `ch-1` and the witnesses `ch-2`, `ch-3` and `ch-4`. A witness with a key of either algorithm is such a
-//! group: `any` of the two bears that one algorithm is not understood or not there yet, `all` that one is broken.
-//!
-//! [`Policy::check`] refuses two units with one key name. A unit counts 1 in the two formulas, whatever its inner threshold:
-//! if two quorums both have it, the same operator is in both, by whichever of its keys; and if its operator is absent, so
-//! are all of its keys.
-//!
-//! # How much a policy bears
-//!
-//! Of two checkpoints that contradict each other both meet the policy only if the units that are in both quorums cosigned
-//! both. With the k and n of each group,
-//!
-//! ```text
-//! overlap(unit) = 1     overlap(k of n) = sum of the 2k-n smallest overlaps of its members, 0 if 2k <= n
-//! block(unit) = 1       block(k of n)   = sum of the n-k+1 smallest blocks of its members
-//! need(unit) = 1        need(k of n)    = sum of the k smallest needs of its members
-//! ```
-//!
-//! a fork needs `overlap(quorum)` hostile units, so one less is borne; the quorum fails once `block(quorum)` units are
-//! absent, so one less is borne; and `need(quorum)` units are the fewest that meet it. An overlap of 0 is refused: the log
-//! alone could fork. 3 of 4 bears one hostile and one absent unit, 2 of 3 none and one, 1 of 1 none and none.
-//!
-//! # Which cosignatures count
-//!
-//! A line counts for a witness if it names the witness's key, verifies, and its time is at least 1 and, given `now`, at most
-//! [`MAX_AHEAD_S`] beyond. Of several lines by one key the latest counts. A key's lines are tried from the latest claimed
-//! time down, until one verifies, at most [`MAX_TRIES_PER_KEY`] of them.
-//!
-//! *Deviations* from signed-note, for witnesses' lines only; for a log's ([`crate::checkpoint::open`]) there are none.
-//! "If a signature from a known key fails to verify, clients SHOULD reject the whole note": a failing line merely does not
-//! count, for else any single witness could stop what the others cosigned; it is reported in [`Evaluation::bad`]. "If the
-//! key name and ID match a known key, verifiers MUST verify the signature": a line older than the one that counts for its
-//! key, or beyond the bound on tries, is not verified, and nothing is concluded from it.
-//!
-//! The time of a checkpoint is the largest T such that the cosignatures at or after T alone meet the policy
-//! ([`Evaluation::time`]): the time of a witness, and for k of n the k-th latest of the members' times. Hostile units that
-//! the policy bears cannot make it younger than what some honest unit said.
+#![doc = include_str!("../policy.md")]
 
 use crate::cosignature;
 use crate::encoding;
@@ -261,6 +158,12 @@ pub enum PolicyErrorKind {
     /// A public key that another line of the same kind has.
     #[error("line {line} has the same public key")]
     DuplicateKey {
+        /// The line before.
+        line: usize,
+    },
+    /// Another public key under a key name and key ID that a line before has.
+    #[error("line {line} has another public key of the same key name and key ID")]
+    CollidingKey {
         /// The line before.
         line: usize,
     },
@@ -646,6 +549,7 @@ impl Parser {
         if let Some((_, line)) = self.logs.iter().find(|(log, _)| log.vkey.public() == vkey.public()) {
             return Err(PolicyErrorKind::DuplicateKey { line: *line });
         }
+        self.is_unique(&vkey)?;
         self.logs.push((PolicyLog { vkey, url: url.map(lossy) }, line));
         Ok(())
     }
@@ -663,9 +567,23 @@ impl Parser {
         if let Some((_, line)) = self.witnesses.iter().find(|(witness, _)| witness.vkey.public() == vkey.public()) {
             return Err(PolicyErrorKind::DuplicateKey { line: *line });
         }
+        self.is_unique(&vkey)?;
         self.names.insert(name.clone(), (Member::Witness(self.witnesses.len()), line));
         self.witnesses.push((PolicyWitness { name, vkey, url: url.map(lossy) }, line));
         Ok(())
+    }
+
+    /// SPEC: signed-note, "The tuple of key name and key ID uniquely identifies the key that performed the signature".
+    ///
+    /// Else each line by one of them would be a failing line by the other.
+    fn is_unique(&self, vkey: &Vkey) -> Result<(), PolicyErrorKind> {
+        let logs = self.logs.iter().map(|(log, line)| (&log.vkey, line));
+        let witnesses = self.witnesses.iter().map(|(witness, line)| (&witness.vkey, line));
+        let collides = |key: &Vkey| key.id == vkey.id && key.name == vkey.name && key.public() != vkey.public();
+        match logs.chain(witnesses).find(|(key, _)| collides(key)) {
+            Some((_, line)) => Err(PolicyErrorKind::CollidingKey { line: *line }),
+            None => Ok(()),
+        }
     }
 
     fn group(&mut self, line: usize, name: &[u8], threshold: &[u8], members: &[&[u8]]) -> Result<(), PolicyErrorKind> {

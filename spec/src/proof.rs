@@ -1,31 +1,4 @@
-//! Inclusion and consistency proofs: planned, put together, and verified strictly.
-//!
-//! Spec: <https://www.rfc-editor.org/rfc/rfc9162#section-2.1.3> and section 2.1.4; the tree is RFC 6962's.
-//!
-//! A proof is *planned* first: [`inclusion`] and [`consistency`] name the complete subtrees whose hashes are needed, whoever
-//! holds them fetches them as it likes, and [`Plan::assemble`] makes the proof of them. Nothing here reads storage.
-//!
-//! Verifying refuses a surplus hash as it refuses a missing one, an index beyond the size, and any other root.
-//! A path alone does not bind the tree's size: it verifies with every size in which it has the same *shape*, that is the same
-//! number of hashes on the same sides, and with no other. What binds the size is the checkpoint: only a *signed* head
-//! makes a proof mean something. The same holds for the sizes of a consistency proof, and for [`subtree`]s.
-//!
-//! ```
-//! use spec::{merkle::{Frontier, TreeHead, leaf_hash}, proof};
-//! use std::collections::BTreeMap;
-//!
-//! let mut nodes = BTreeMap::new();
-//! let mut tree = Frontier::default();
-//! for entry in ["a", "b", "c"] {
-//!     tree.push(leaf_hash(entry.as_bytes()), |node, hash| {
-//!         nodes.insert(node, hash);
-//!     });
-//! }
-//! let plan = proof::inclusion(1, 3).unwrap();
-//! let hashes: Vec<_> = plan.nodes().map(|node| nodes[&node]).collect();
-//! let path = plan.assemble(&hashes).unwrap();
-//! proof::verify_inclusion(&leaf_hash(b"b"), 1, &tree.head(), &path).unwrap();
-//! ```
+#![doc = include_str!("../proof.md")]
 
 use crate::merkle::{self, Hash, Node, TreeHead, node_hash};
 use alloc::vec::Vec;

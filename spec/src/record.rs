@@ -42,7 +42,9 @@
 //!
 //! A **submission** is any DSSE envelope of at most [`MAX_SUBMISSION_BYTES`]: members in any order, more members than ours,
 //! 1 to [`MAX_SIGNATURES`] signatures, `keyid` missing, empty or of a foreign kind, base64 standard or URL-safe, but
-//! padded and not mixed.
+//! padded and not mixed. It may also stand in a Sigstore bundle, an object whose `mediaType` begins with
+//! `application/vnd.dev.sigstore.bundle`, as its `dsseEnvelope`; certificates and proofs in the bundle are not read.
+//! [`submissions`] finds those of a file with one a line.
 //!
 //! An **entry** is the record's canonical bytes, at most [`MAX_ENTRY_BYTES`]: `payload`, `payloadType` and `signatures` in
 //! this order, each signature with `keyid` and `sig`, no white space, standard padded base64, the signatures sorted by
@@ -51,35 +53,15 @@
 //!
 //! # Statement
 //!
-//! `_type` is `https://in-toto.io/Statement/v1` or `https://in-toto.io/Statement/v0.1`; `predicateType` names the [`Kind`]:
-//!
-//! | kind | predicateType | members of the predicate that are read |
-//! |---|---|---|
-//! | authority | `urn:glarus:authority:v1` | see [`crate::authority`] |
-//! | source | `urn:glarus:source:v1` | `log`, `products`, `version`, `heldAt` |
-//! | build | `https://slsa.dev/provenance/v1` | `buildDefinition.buildType`, `buildDefinition.resolvedDependencies[]` with `uri`, `digest.sha256`, `digest.gitCommit`, and `runDetails.builder.id` |
-//! | update | `urn:glarus:update:v1` | `log`, `product`, `version`, `channel`, `target`, `sequence`, `builds` |
-//!
-//! Every other predicateType is refused as `unknown-predicate`.
-//!
-//! - Each member read must be there and of its type; members that are not read are allowed and ignored. In a build, whose
-//!   form is SLSA's, `resolvedDependencies`, `uri` and `digest` may be absent, null or empty, which is the same.
-//! - `subject` has 1 to [`MAX_SUBJECTS`] elements. Each has a `name`, which no other has, and a `digest` with `sha256`.
-//!   Further digests are kept as they are. An authority record has one subject: the namespace, with the SHA-256 of its name.
-//! - SHA-256 digests and ids are 64 lower-case hex digits, a `gitCommit` 40 or 64.
-//! - `log` is the log's origin: text without white space or `+`.
-//! - `product` is a [`Product`]. A source has 1 to [`MAX_PRODUCTS`] of them, no two alike.
-//! - `channel` is `[a-z0-9][a-z0-9._-]{0,63}`; `target` too, or empty.
-//! - `sequence` is an integer from 1 to 2^53 - 1.
-//! - An update has 1 to [`MAX_BUILDS`] `builds`, no two alike; a build at most [`MAX_DEPENDENCIES`] dependencies; a source at
-//!   most [`MAX_HELD_AT`] `heldAt`.
-//! - Text has at least one byte, no control characters, and at most [`MAX_NAME_BYTES`]; a version at most
-//!   [`MAX_VERSION_BYTES`]; a URI (`heldAt`, `uri`, `buildType`, `id` of the builder) at most [`MAX_URI_BYTES`].
+//! `_type` is `https://in-toto.io/Statement/v1` or `https://in-toto.io/Statement/v0.1`; `predicateType` names the [`Kind`],
+//! any other is refused as `unknown-predicate`. What each kind says, field by field, with an example of each, is
+//! `spec/record.md`, whose examples are tests.
 
 mod access;
 mod build;
 mod error;
 pub(crate) mod fields;
+pub mod manifest;
 mod policy;
 mod product;
 mod rebuild;
@@ -112,6 +94,8 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 pub const MAX_ENTRY_BYTES: usize = 65_535;
 /// The most bytes of a submission, which may have white space and members that the entry has not.
 pub const MAX_SUBMISSION_BYTES: usize = 131_072;
+/// The most submissions of a file.
+pub const MAX_SUBMISSIONS: usize = 4_096;
 /// The most signatures of a record.
 pub const MAX_SIGNATURES: usize = 16;
 /// The most subjects of a record; a larger set of files is one subject, its manifest.
@@ -195,14 +179,18 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads a submission: any valid DSSE envelope around a statement that can be logged.
+    /// Reads a submission: any valid DSSE envelope around a statement that can be logged, or a Sigstore bundle with one in it.
     ///
     /// # Errors
     /// [`RecordError`], for the first rule broken: of the envelope, of the statement, of its predicate.
     pub fn parse_submission(body: &[u8]) -> Result<Self, RecordError> {
         at_most_bytes("the submission", body.len(), MAX_SUBMISSION_BYTES)?;
         let envelope = json::parse(body).map_err(|error| RecordError::Json { part: Part::Envelope, error })?;
-        let envelope = Fields::of("envelope", &envelope)?;
+        let mut envelope = Fields::of("envelope", &envelope)?;
+        let media_type = envelope.optional("mediaType").and_then(json::Value::string);
+        if media_type.is_some_and(|media_type| media_type.starts_with(SIGSTORE_BUNDLE)) {
+            envelope = envelope.object("dsseEnvelope")?;
+        }
         let payload = envelope.string("payload")?;
         let payload_type = envelope.string("payloadType")?;
         if payload_type != PAYLOAD_TYPE {
@@ -257,6 +245,31 @@ impl Record {
     pub fn log(&self) -> Option<&str> {
         self.statement.predicate.log()
     }
+}
+
+/// What the media type of a Sigstore bundle begins with, of whatever version.
+const SIGSTORE_BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
+
+/// Finds the submissions in a file: one, or one a line, as in an `.intoto.jsonl` file.
+///
+/// A file whose first line is a JSON object has a submission on each line, and lines of white space alone between them; any
+/// other is one submission, which may have line ends inside. Each is an envelope or a Sigstore bundle, which
+/// [`Record::parse_submission`] decides.
+///
+/// Shapes: 1 to [`MAX_SUBMISSIONS`] parts of `file`, without the line's end.
+///
+/// # Errors
+/// [`RecordError::TooLarge`] where one is above [`MAX_SUBMISSION_BYTES`], [`RecordError::Empty`], [`RecordError::Limit`].
+pub fn submissions(file: &[u8]) -> Result<Vec<&[u8]>, RecordError> {
+    let lines = file.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    let first = lines.clone().next().ok_or(RecordError::Empty { field: "the file" })?;
+    let one_a_line =
+        first.len() <= MAX_SUBMISSION_BYTES && json::parse(first).is_ok_and(|value| value.object().is_some());
+    let found: Vec<_> =
+        if one_a_line { lines.take(MAX_SUBMISSIONS.saturating_add(1)).collect() } else { Vec::from([file]) };
+    fields::count("the file's lines", found.len(), 1, MAX_SUBMISSIONS)?;
+    found.iter().try_for_each(|one| at_most_bytes("the submission", one.len(), MAX_SUBMISSION_BYTES))?;
+    Ok(found)
 }
 
 const PREFIX: &str = r#"{"payload":""#;

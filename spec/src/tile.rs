@@ -1,44 +1,4 @@
-//! Tiles: the Merkle tree cut into files of 256 hashes, and their paths.
-//!
-//! Spec: <https://github.com/C2SP/C2SP/blob/5ba5ee8/tlog-tiles.md>
-//!
-//! ```text
-//! tile/0/x001/x234/067          level 0, tile 1,234,067: the hashes of 256 leaves
-//! tile/1/000.p/17               level 1, tile 0, 17 hashes wide so far: each the root of 256 leaves
-//! tile/entries/x001/x234/067    the entries under the first
-//! ```
-//!
-//! A tile of level `l` and index `n` holds the hashes of the complete subtrees of `256^l` entries, those numbered
-//! `256 n` up to `256 n + 255`. A partial tile is a prefix of what the full one will be.
-//!
-//! ```
-//! use spec::tile::{Path, Tile};
-//!
-//! let tile = Tile { level: 0, index: 1_234_067 };
-//! assert_eq!(Path::Hashes(tile, 256).to_string(), "tile/0/x001/x234/067");
-//! assert_eq!("tile/0/x001/x234/067".parse(), Ok(Path::Hashes(tile, 256)));
-//! ```
-//!
-//! # Reading tiles of others
-//!
-//! A tile from outside says nothing until its hashes are proved to lead to a head that is believed.
-//! [`needed`] names the tiles to fetch for a proof, [`authenticate`] proves them and returns [`Authenticated`], the only thing
-//! from which their hashes can be read. [`changed`] names the tiles that are new or wider in a larger tree.
-//!
-//! ```
-//! use spec::{merkle::{Frontier, leaf_hash}, proof, tile::{self, Tile}};
-//!
-//! let leaves = [b"a", b"b", b"c"].map(|entry| leaf_hash(entry));
-//! let mut tree = Frontier::default();
-//! leaves.iter().for_each(|leaf| tree.push(*leaf, |_, _| ()));
-//!
-//! let plan = proof::inclusion(1, 3).unwrap();
-//! let bottom = Tile { level: 0, index: 0 };
-//! assert_eq!(tile::needed(&plan, 3), [(bottom, 3)].into());
-//! let tiles = tile::authenticate([(bottom, leaves.to_vec())].into(), &tree.head()).unwrap();
-//! let path = tiles.prove(&plan).unwrap();
-//! proof::verify_inclusion(&leaves[1], 1, &tree.head(), &path).unwrap();
-//! ```
+#![doc = include_str!("../tile.md")]
 
 use crate::encoding;
 use crate::merkle::{Hash, Node, node_hash};
@@ -80,10 +40,8 @@ impl Tile {
 
     /// Computes the hash of `node` from this tile's hashes; `None` if they do not reach or the node is not in this tile.
     ///
-    /// For tiles of one's own: what came from outside is read from [`Authenticated`].
-    ///
-    /// Cost: up to 127 node hashes for the highest level inside the tile, none for the lowest.
-    pub fn node(&self, hashes: &[Hash], node: Node) -> Option<Hash> {
+    /// Not public: who reads a hash out of a tile of others does it by [`authenticate`].
+    fn node(&self, hashes: &[Hash], node: Node) -> Option<Hash> {
         if Self::of(node) != *self {
             return None;
         }

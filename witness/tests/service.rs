@@ -2,6 +2,7 @@
 
 mod common;
 
+use base64::Engine as _;
 use common::{Log, MAX_ANSWER, add, ask};
 use glarus_shell::clock::Clock;
 use glarus_shell::http::Client;
@@ -193,6 +194,88 @@ async fn every_status_with_its_body() {
         assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
     }
     witness.stop().await;
+}
+
+/// A vector of `spec/vectors/witness`: its header lines, and the bytes to send.
+struct Vector {
+    name: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Vector {
+    /// The requests to add a checkpoint, read as `spec/vectors/README.md` says.
+    fn all() -> Vec<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/vectors/witness");
+        let read = |entry: fs::DirEntry| {
+            let file = fs::read(entry.path()).unwrap();
+            let end = file.windows(2).position(|pair| pair == b"\n\n").unwrap();
+            let header = str::from_utf8(&file[..end]).unwrap().lines().map(|line| line.split_once(": ").unwrap());
+            let headers = header.map(|(key, value)| (key.into(), value.into())).collect();
+            Self { name: entry.file_name().into_string().unwrap(), headers, body: file[end + 2..].into() }
+        };
+        let all = fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap()));
+        all.filter(|vector| vector.find("format") == Some("add-checkpoint")).collect()
+    }
+
+    fn values(&self, key: &'static str) -> impl Iterator<Item = &str> {
+        self.headers.iter().filter(move |(have, _)| have == key).map(|(_, value)| value.as_str())
+    }
+
+    fn find(&self, key: &'static str) -> Option<&str> {
+        self.values(key).next()
+    }
+
+    fn bytes(&self, key: &'static str) -> Option<Vec<u8>> {
+        self.find(key).map(|text| base64::engine::general_purpose::STANDARD.decode(text).unwrap())
+    }
+
+    /// A witness that knows the log by these keys, and its latest checkpoint as where to start.
+    async fn witness(&self) -> Running {
+        let witness = Running::new(&[]).await;
+        let vkeys: Vec<_> = self.values("vkey").map(String::from).collect();
+        let latest = self.bytes("latest-base64").map(|note| String::from_utf8(note).unwrap());
+        let log = logs::Log::new(self.find("origin").unwrap(), &vkeys, latest.as_deref()).unwrap();
+        log.write(&config::logs_dir(witness.dir.path())).unwrap();
+        witness
+    }
+}
+
+/// The same files as at unit level, with the status, the content type and the body of each answer.
+#[tokio::test]
+async fn the_vectors_over_http() {
+    let vectors = Vector::all();
+    assert!(vectors.len() > 60, "{}", vectors.len());
+    let mut statuses = std::collections::BTreeMap::new();
+    for vector in &vectors {
+        let name = &vector.name;
+        let witness = vector.witness().await;
+        let reply = add(&witness.client, &witness.url, vector.body.clone()).await;
+        let body = String::from_utf8(reply.body.to_vec()).unwrap();
+        assert_eq!(Some(reply.status.to_string().as_str()), vector.find("status"), "{name}: {body}");
+        match reply.status {
+            200 => {
+                let note = vector.body.windows(2).position(|pair| pair == b"\n\n").unwrap() + 2;
+                let text = Note::parse(&vector.body[note..]).unwrap().text;
+                let lines = parse_cosignatures(body.as_bytes()).unwrap();
+                assert_eq!(lines.len(), witness.vkeys.len(), "{name}");
+                for (line, vkey) in lines.iter().zip(&witness.vkeys) {
+                    assert_eq!(cosignature::verify(&text, line, vkey), Ok(START), "{name}");
+                }
+            }
+            409 => {
+                assert_eq!(Some(reply.body.to_vec()), vector.bytes("answer-base64"), "{name}");
+                assert_eq!(reply.content_type.as_deref(), vector.find("content-type"), "{name}");
+            }
+            _ => {
+                let problem = format!("\"type\":\"urn:glarus:refusal:{}\"", vector.find("expect").unwrap());
+                assert!(body.contains(&problem), "{name}: {body}");
+            }
+        }
+        *statuses.entry(reply.status).or_insert(0) += 1;
+        witness.stop().await;
+    }
+    assert_eq!(statuses.into_keys().collect::<Vec<_>>(), [200, 400, 403, 404, 409, 422]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What a judge needs to know of a record that is in the log.
 
+use super::rows::{Track, kind_byte};
 use crate::record::{Digest, Kind, Product};
 use alloc::collections::BTreeMap;
 use alloc::{string::String, vec, vec::Vec};
@@ -15,7 +16,7 @@ pub struct Counts {
 
 /// What a judge needs of a record, complete in itself: no further row has to be read to use it.
 ///
-/// Shapes: a byte for the kind, then lists, each behind its length in 4 bytes, texts behind theirs in 2, all big-endian.
+/// Shapes: a byte for the kind, as in a row of `digests`, then lists, each behind its length in 4 bytes, texts behind theirs in 2, all big-endian.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fact {
     /// An authority; what it says is in its namespace's row.
@@ -26,6 +27,8 @@ pub enum Fact {
         namespace: String,
         /// The products whose source it is.
         products: Vec<Product>,
+        /// SHA-256 of its archives.
+        archives: Vec<Digest>,
     },
     /// A build.
     Build {
@@ -34,8 +37,31 @@ pub enum Fact {
         /// SHA-256 of what it made.
         artifacts: Vec<Digest>,
     },
+    /// A rebuild.
+    Rebuild {
+        /// When it was made. Units: Unix seconds.
+        time: u64,
+    },
     /// An update.
-    Update,
+    Update {
+        /// What it follows others in.
+        track: Track,
+        /// Its number in the channel.
+        sequence: u64,
+        /// SHA-256 of its files.
+        files: Vec<Digest>,
+    },
+    /// A withdrawal; what it says is in the rows of the updates and files that it names.
+    Withdrawal,
+    /// A review.
+    Review {
+        /// When it was made. Units: Unix seconds.
+        time: u64,
+    },
+    /// A policy; which one is in force is in the state.
+    Policy,
+    /// An access.
+    Access,
 }
 
 impl Fact {
@@ -45,7 +71,12 @@ impl Fact {
             Self::Authority => Kind::Authority,
             Self::Source { .. } => Kind::Source,
             Self::Build { .. } => Kind::Build,
-            Self::Update => Kind::Update,
+            Self::Rebuild { .. } => Kind::Rebuild,
+            Self::Update { .. } => Kind::Update,
+            Self::Withdrawal => Kind::Withdrawal,
+            Self::Review { .. } => Kind::Review,
+            Self::Policy => Kind::Policy,
+            Self::Access => Kind::Access,
         }
     }
 
@@ -56,22 +87,21 @@ impl Fact {
             Self::Build { counts, .. } => {
                 counts.iter().any(|counts| counts.namespace == namespace && counts.products.contains_key(product))
             }
-            Self::Authority | Self::Update => false,
+            _ => false,
         }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = vec![kind_byte(self.kind())];
         match self {
-            Self::Authority => out.push(b'a'),
-            Self::Source { namespace, products } => {
-                out.push(b's');
+            Self::Authority | Self::Withdrawal | Self::Policy | Self::Access => {}
+            Self::Source { namespace, products, archives } => {
                 put_text(&mut out, namespace);
                 put_count(&mut out, products.len());
                 products.iter().for_each(|product| put_text(&mut out, product.as_str()));
+                put_digests(&mut out, archives);
             }
             Self::Build { counts, artifacts } => {
-                out.push(b'b');
                 put_count(&mut out, counts.len());
                 for Counts { namespace, products } in counts {
                     put_text(&mut out, namespace);
@@ -81,42 +111,50 @@ impl Fact {
                         out.push(*steps);
                     }
                 }
-                put_count(&mut out, artifacts.len());
-                artifacts.iter().for_each(|artifact| out.extend(artifact.0));
+                put_digests(&mut out, artifacts);
             }
-            Self::Update => out.push(b'u'),
+            Self::Rebuild { time } | Self::Review { time } => out.extend(time.to_be_bytes()),
+            Self::Update { track: Track { product, channel, target }, sequence, files } => {
+                [product.as_str(), channel, target].iter().for_each(|text| put_text(&mut out, text));
+                out.extend(sequence.to_be_bytes());
+                put_digests(&mut out, files);
+            }
         }
         out
-    }
-
-    /// Reads the kind alone.
-    pub(super) fn kind_of(bytes: &[u8]) -> Option<Kind> {
-        match bytes.first()? {
-            b'a' => Some(Kind::Authority),
-            b's' => Some(Kind::Source),
-            b'b' => Some(Kind::Build),
-            b'u' => Some(Kind::Update),
-            _ => None,
-        }
     }
 
     /// Reads a row of `facts`; `None` if it is not one.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut input = bytes;
-        let fact = match take::<1>(&mut input)? {
-            [b'a'] => Self::Authority,
-            [b's'] => {
-                Self::Source { namespace: take_text(&mut input)?, products: take_list(&mut input, take_product)? }
-            }
-            [b'b'] => Self::Build {
-                counts: take_list(&mut input, take_counts)?,
-                artifacts: take_list(&mut input, |input| take(input).map(Digest))?,
+        let [byte] = take(&mut input)?;
+        let fact = match Kind::ALL.into_iter().find(|kind| kind_byte(*kind) == byte)? {
+            Kind::Authority => Self::Authority,
+            Kind::Source => Self::Source {
+                namespace: take_text(&mut input)?,
+                products: take_list(&mut input, take_product)?,
+                archives: take_digests(&mut input)?,
             },
-            [b'u'] => Self::Update,
-            _ => return None,
+            Kind::Build => {
+                Self::Build { counts: take_list(&mut input, take_counts)?, artifacts: take_digests(&mut input)? }
+            }
+            Kind::Rebuild => Self::Rebuild { time: take(&mut input).map(u64::from_be_bytes)? },
+            Kind::Update => Self::Update {
+                track: take_track(&mut input)?,
+                sequence: take(&mut input).map(u64::from_be_bytes)?,
+                files: take_digests(&mut input)?,
+            },
+            Kind::Withdrawal => Self::Withdrawal,
+            Kind::Review => Self::Review { time: take(&mut input).map(u64::from_be_bytes)? },
+            Kind::Policy => Self::Policy,
+            Kind::Access => Self::Access,
         };
         input.is_empty().then_some(fact)
     }
+}
+
+fn put_digests(out: &mut Vec<u8>, digests: &[Digest]) {
+    put_count(out, digests.len());
+    digests.iter().for_each(|digest| out.extend(digest.0));
 }
 
 fn put_count(out: &mut Vec<u8>, count: usize) {
@@ -158,4 +196,12 @@ fn take_counts(input: &mut &[u8]) -> Option<Counts> {
     let namespace = take_text(input)?;
     let products = take_list(input, |input| Some((take_product(input)?, take::<1>(input)?.first().copied()?)))?;
     Some(Counts { namespace, products: products.into_iter().collect() })
+}
+
+fn take_digests(input: &mut &[u8]) -> Option<Vec<Digest>> {
+    take_list(input, |input| take(input).map(Digest))
+}
+
+fn take_track(input: &mut &[u8]) -> Option<Track> {
+    Some(Track { product: take_product(input)?, channel: take_text(input)?, target: take_text(input)? })
 }

@@ -3,6 +3,7 @@
 use super::fact::Fact;
 use crate::authority::Authority;
 use crate::record::{Digest, Kind, Predicate, Product, Statement, Update};
+use crate::state::TargetLine;
 use alloc::collections::BTreeSet;
 use alloc::collections::btree_map::{BTreeMap, Entry};
 use alloc::{string::String, sync::Arc, vec, vec::Vec};
@@ -10,7 +11,7 @@ use alloc::{string::String, sync::Arc, vec, vec::Vec};
 /// What a row is about; a store keeps each family apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Family {
-    /// Record id to index.
+    /// Record id to index and kind, and the track of an update.
     Ids,
     /// Index to what a judge needs of the record.
     Facts,
@@ -18,6 +19,12 @@ pub enum Family {
     Digests,
     /// File digest and track to the update that carries it.
     Files,
+    /// File digest and product to the withdrawal of the file.
+    Withdrawn,
+    /// Track and sequence to the update, as long as it is live.
+    Tracks,
+    /// Index of a record to those that are about it.
+    Refs,
     /// Namespace to its authority in force.
     Namespaces,
     /// Map key to value.
@@ -90,12 +97,76 @@ impl Look {
     pub fn files(sha256: &Digest) -> Self {
         Self::Prefix(Family::Files, sha256.0.to_vec())
     }
+
+    /// Those of one product.
+    pub(super) fn files_of(sha256: &Digest, product: &Product) -> Self {
+        Self::Prefix(Family::Files, [&sha256.0, product.as_str().as_bytes(), &[0]].concat())
+    }
+
+    /// The withdrawal of a file for a product.
+    pub(super) fn withdrawn(sha256: &Digest, product: &Product) -> Self {
+        Self::Point(Family::Withdrawn, withdrawn_key(sha256, product))
+    }
+
+    /// The updates of a track.
+    pub(super) fn track(track: &Track) -> Self {
+        Self::Prefix(Family::Tracks, track.to_bytes())
+    }
+
+    /// The records of a kind that are about the one at an index: see [`about`].
+    pub fn refs(target: u64, kind: Kind) -> Self {
+        Self::Prefix(Family::Refs, [&target.to_be_bytes()[..], &[kind_byte(kind)]].concat())
+    }
+}
+
+/// Reads the index of the record that is about another one from the key of a row of `refs`.
+///
+/// # Errors
+/// [`Corrupt`].
+pub fn about(key: &[u8]) -> Result<u64, Corrupt> {
+    let index = key.get(9..).and_then(index_of);
+    index.ok_or_else(|| Corrupt { family: Family::Refs, key: key.to_vec() })
+}
+
+fn withdrawn_key(sha256: &Digest, product: &Product) -> Vec<u8> {
+    [&sha256.0, product.as_str().as_bytes()].concat()
+}
+
+/// What updates follow each other in: a product's channel for one target, the empty one for updates without.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Track {
+    /// The product.
+    pub product: Product,
+    /// The channel.
+    pub channel: String,
+    /// The target.
+    pub target: String,
+}
+
+impl Track {
+    pub(super) fn of(update: &Update) -> Self {
+        let Update { product, channel, target, .. } = update.clone();
+        Self { product, channel, target }
+    }
+
+    /// Product, channel and target, each with a NUL behind it, which none of them has.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let parts = [self.product.as_str(), &self.channel, &self.target];
+        parts.iter().flat_map(|part| part.bytes().chain([0])).collect()
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let text = core::str::from_utf8(bytes).ok()?;
+        let parts: Vec<_> = text.split('\0').map(String::from).collect();
+        let [product, channel, target, end] = <[String; 4]>::try_from(parts).ok()?;
+        end.is_empty().then_some(Self { product: Product::parse(&product).ok()?, channel, target })
+    }
 }
 
 const SHA256: u8 = 1;
 const GIT_COMMIT: u8 = 2;
 
-fn kind_byte(kind: Kind) -> u8 {
+pub(super) fn kind_byte(kind: Kind) -> u8 {
     match kind {
         Kind::Authority => 1,
         Kind::Source => 2,
@@ -129,8 +200,13 @@ pub(super) fn index_of(value: &[u8]) -> Option<u64> {
 }
 
 impl Row {
-    pub(super) fn id(id: &Digest, index: u64) -> Self {
-        Self { family: Family::Ids, key: id.0.to_vec(), value: index.to_be_bytes().to_vec() }
+    pub(super) fn id(id: &Digest, index: u64, fact: &Fact) -> Self {
+        let mut value = index.to_be_bytes().to_vec();
+        value.push(kind_byte(fact.kind()));
+        if let Fact::Update { track, .. } = fact {
+            value.extend(track.to_bytes());
+        }
+        Self { family: Family::Ids, key: id.0.to_vec(), value }
     }
 
     pub(super) fn fact(index: u64, fact: &Fact) -> Self {
@@ -150,15 +226,27 @@ impl Row {
         Self { family: Family::Namespaces, key: namespace.into(), value }
     }
 
-    pub(super) fn file(sha256: &Digest, update: &Update, index: u64) -> Self {
-        let track = [update.product.as_str(), &update.channel, &update.target];
-        let mut key = sha256.0.to_vec();
-        for part in track {
-            key.extend(part.bytes());
-            key.push(0);
-        }
-        key.extend(update.sequence.to_be_bytes());
-        Self { family: Family::Files, key, value: index.to_be_bytes().to_vec() }
+    pub(super) fn file(sha256: &Digest, track: &Track, sequence: u64, index: u64, id: &Digest, live: bool) -> Self {
+        let key = [&sha256.0[..], &track.to_bytes(), &sequence.to_be_bytes()].concat();
+        let value = [&index.to_be_bytes()[..], &id.0, &[u8::from(live)]].concat();
+        Self { family: Family::Files, key, value }
+    }
+
+    pub(super) fn withdrawn(sha256: &Digest, product: &Product, index: u64) -> Self {
+        let key = withdrawn_key(sha256, product);
+        Self { family: Family::Withdrawn, key, value: index.to_be_bytes().to_vec() }
+    }
+
+    /// An update of a track; an empty value says that it is withdrawn.
+    pub(super) fn track(track: &Track, sequence: u64, live: Option<(u64, &Digest)>) -> Self {
+        let key = [&track.to_bytes()[..], &sequence.to_be_bytes()].concat();
+        let value = live.map(|(index, id)| [&index.to_be_bytes()[..], &id.0].concat()).unwrap_or_default();
+        Self { family: Family::Tracks, key, value }
+    }
+
+    pub(super) fn about(target: u64, kind: Kind, index: u64) -> Self {
+        let key = [&target.to_be_bytes()[..], &[kind_byte(kind)], &index.to_be_bytes()].concat();
+        Self { family: Family::Refs, key, value: Vec::new() }
     }
 }
 
@@ -175,6 +263,10 @@ pub struct Carrier {
     pub sequence: u64,
     /// Its index.
     pub index: u64,
+    /// Its id.
+    pub id: Digest,
+    /// Whether it is not withdrawn.
+    pub live: bool,
 }
 
 impl Carrier {
@@ -188,12 +280,28 @@ impl Carrier {
 
     fn read(key: &[u8], value: &[u8]) -> Option<Self> {
         let (track, sequence) = key.get(32..)?.split_last_chunk()?;
-        let text = core::str::from_utf8(track).ok()?;
-        let parts: Vec<_> = text.split('\0').map(String::from).collect();
-        let [product, channel, target, end] = <[String; 4]>::try_from(parts).ok()?;
-        let sequence = u64::from_be_bytes(*sequence);
-        end.is_empty().then_some(Self { product, channel, target, sequence, index: index_of(value)? })
+        let Track { product, channel, target } = Track::read(track)?;
+        let (index, rest) = value.split_first_chunk()?;
+        let (id, live) = rest.split_first_chunk()?;
+        let live = match live {
+            [0] => false,
+            [1] => true,
+            _ => return None,
+        };
+        let (sequence, index) = (u64::from_be_bytes(*sequence), u64::from_be_bytes(*index));
+        Some(Self { product: product.as_str().into(), channel, target, sequence, index, id: Digest(*id), live })
     }
+}
+
+/// Reads a row of `tracks`: `Some(None)` if the update is withdrawn.
+fn read_track_row(key: &[u8], value: &[u8]) -> Option<Option<TargetLine>> {
+    let (_, sequence) = key.split_last_chunk()?;
+    if value.is_empty() {
+        return Some(None);
+    }
+    let (index, id) = value.split_first_chunk()?;
+    let id = Digest(id.try_into().ok()?);
+    Some(Some(TargetLine { sequence: u64::from_be_bytes(*sequence), id, index: u64::from_be_bytes(*index) }))
 }
 
 /// What a row of `namespaces` says.
@@ -287,19 +395,53 @@ impl Rows {
     /// # Errors
     /// [`Corrupt`].
     pub fn index(&self, look: &Look) -> Result<Option<u64>, Corrupt> {
-        self.point(look).map(|value| index_of(value).ok_or_else(|| Corrupt::unreadable(look))).transpose()
+        let value = self.point(look);
+        let index = |value: &[u8]| value.split_first_chunk().map(|(index, _)| u64::from_be_bytes(*index));
+        value.map(|value| index(value).ok_or_else(|| Corrupt::unreadable(look))).transpose()
+    }
+
+    /// The kind of a record that is logged, looked for by id.
+    pub(super) fn kind(&self, look: &Look) -> Result<Kind, Corrupt> {
+        let byte = self.point(look).and_then(|value| value.get(8));
+        let kind = byte.and_then(|byte| Kind::ALL.into_iter().find(|kind| kind_byte(*kind) == *byte));
+        kind.ok_or_else(|| Corrupt::unreadable(look))
+    }
+
+    /// The track of an update, looked for by id; `None` if it is not logged or not an update.
+    pub(super) fn track(&self, look: &Look) -> Result<Option<Track>, Corrupt> {
+        match self.point(look) {
+            Some([_, _, _, _, _, _, _, _, kind, track @ ..]) if *kind == kind_byte(Kind::Update) => {
+                Track::read(track).ok_or_else(|| Corrupt::unreadable(look)).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The live updates of a track, sequences rising.
+    pub(super) fn live(&self, track: &Track) -> Result<Vec<TargetLine>, Corrupt> {
+        let prefix = track.to_bytes();
+        let rows = self.under(Family::Tracks, &prefix).map(|(key, value)| {
+            read_track_row(key, value).ok_or_else(|| Corrupt { family: Family::Tracks, key: key.to_vec() })
+        });
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    /// The updates of a product that carry a file.
+    pub(super) fn carriers(&self, sha256: &Digest, product: &Product) -> Result<Vec<Carrier>, Corrupt> {
+        let prefix = [&sha256.0, product.as_str().as_bytes(), &[0]].concat();
+        self.under(Family::Files, &prefix).map(|(key, value)| Carrier::parse(key, value)).collect()
+    }
+
+    /// The index of the withdrawal of a file for a product.
+    pub(super) fn withdrawn(&self, sha256: &Digest, product: &Product) -> Result<Option<u64>, Corrupt> {
+        let look = Look::withdrawn(sha256, product);
+        self.point(&look).map(|value| index_of(value).ok_or_else(|| Corrupt::unreadable(&look))).transpose()
     }
 
     /// What a judge needs of the record at an index that another row named.
     pub(super) fn fact(&self, index: u64) -> Result<Fact, Corrupt> {
         let look = Look::fact(index);
         self.point(&look).and_then(Fact::parse).ok_or_else(|| Corrupt::unreadable(&look))
-    }
-
-    /// The kind of that record, without reading the rest.
-    pub(super) fn fact_kind(&self, index: u64) -> Result<Kind, Corrupt> {
-        let look = Look::fact(index);
-        self.point(&look).and_then(Fact::kind_of).ok_or_else(|| Corrupt::unreadable(&look))
     }
 
     pub(super) fn state(&self, look: &Look) -> Result<Option<&str>, Corrupt> {
@@ -331,6 +473,12 @@ impl Rows {
         self.covering(product).map_or(Ok(None), |namespace| self.authority(namespace))
     }
 
+    /// The id of the authority in force of a namespace.
+    pub(super) fn authority_id(&self, namespace: &str) -> Result<Digest, Corrupt> {
+        let row = self.get(Family::Namespaces, namespace.as_bytes());
+        row.and_then(authority_id).ok_or_else(|| Corrupt::unreadable(&Look::namespace(namespace)))
+    }
+
     /// The authority in force of a namespace.
     ///
     /// # Errors
@@ -340,6 +488,14 @@ impl Rows {
             Some(NamespaceRow::Authority(authority)) => Some(authority),
             Some(NamespaceRow::Prefix) | None => None,
         })
+    }
+}
+
+/// The id of the authority in a row of `namespaces`.
+fn authority_id(row: &[u8]) -> Option<Digest> {
+    match row {
+        [1, rest @ ..] => rest.first_chunk().map(|id| Digest(*id)),
+        _ => None,
     }
 }
 

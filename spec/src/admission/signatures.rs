@@ -3,9 +3,10 @@
 //! [`check`] verifies against the authorities that `rows` has, of whatever moment; [`super::judge`] is told what it found. That a key
 //! made a signature over a record is true at every index, so a check with rows that are out of date saves less work, no more.
 
-use super::{Corrupt, Family, Look, Refusal, Rows, candidates, dependency_keys, matches};
+use super::build::{candidates, dependency_keys, matches};
+use super::{Corrupt, Family, Look, Refusal, Rows};
 use crate::authority::{Authority, PublicKey, RoleName};
-use crate::record::{self, Digest, EnvelopeSignature, Predicate, Product, Record};
+use crate::record::{self, Digest, EnvelopeSignature, Predicate, Product, Record, Withdrawal};
 use alloc::collections::BTreeMap;
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 
@@ -29,7 +30,7 @@ impl Checked {
 /// The rows that [`check`] needs first; a part of [`super::needs`].
 pub fn needs(record: &Record) -> Vec<Look> {
     match &record.statement.predicate {
-        Predicate::Authority(_) => vec![Look::namespace("*")],
+        Predicate::Authority(authority) => vec![Look::namespace(signing(authority).0)],
         Predicate::Source(source) => {
             source.products.iter().take(1).flat_map(Product::prefixes).map(Look::namespace).collect()
         }
@@ -38,11 +39,11 @@ pub fn needs(record: &Record) -> Vec<Look> {
             keys.map(|key| Look::Prefix(Family::Digests, key)).collect()
         }
         Predicate::Update(update) => update.product.prefixes().map(Look::namespace).collect(),
-        Predicate::Rebuild(_)
-        | Predicate::Withdrawal(_)
-        | Predicate::Review(_)
-        | Predicate::Policy(_)
-        | Predicate::Access(_) => Vec::new(),
+        Predicate::Rebuild(rebuild) => vec![Look::namespace(rebuild.party.as_str())],
+        Predicate::Withdrawal(withdrawal) => withdrawal.updates.iter().take(1).map(Look::id).collect(),
+        Predicate::Review(review) => vec![Look::namespace(review.party.as_str())],
+        Predicate::Policy(_) => vec![Look::namespace("*")],
+        Predicate::Access(access) => vec![Look::namespace(access.namespace.as_str())],
     }
 }
 
@@ -55,8 +56,26 @@ pub fn needs_more(record: &Record, rows: &Rows) -> Result<Vec<Look>, Corrupt> {
         Predicate::Build(build) => {
             Ok(candidates(&matches(build, rows)?).iter().map(|namespace| Look::namespace(namespace)).collect())
         }
+        Predicate::Withdrawal(withdrawal) => {
+            let product = withdrawn_product(withdrawal, rows)?;
+            Ok(product.iter().flat_map(Product::prefixes).map(Look::namespace).collect())
+        }
         _ => Ok(Vec::new()),
     }
+}
+
+/// Whose keys sign an authority record: the log's root the first epoch of all, then each epoch those that come after it.
+fn signing(authority: &Authority) -> (&str, RoleName) {
+    match &authority.namespace {
+        namespace if namespace.is_root() || authority.epoch == 0 => ("*", RoleName::Root),
+        namespace => (namespace.as_str(), RoleName::Authority),
+    }
+}
+
+/// The product of the first update that a withdrawal names.
+fn withdrawn_product(withdrawal: &Withdrawal, rows: &Rows) -> Result<Option<Product>, Corrupt> {
+    let track = withdrawal.updates.first().map(|id| rows.track(&Look::id(id))).transpose()?;
+    Ok(track.flatten().map(|track| track.product))
 }
 
 /// Verifies a record's signatures with the keys that may have made them.
@@ -88,10 +107,13 @@ pub(super) struct Trusted {
 pub(super) fn trusted(record: &Record, rows: &Rows) -> Result<Vec<Trusted>, Corrupt> {
     let one = |authority: Option<Arc<Authority>>, role| authority.map(|authority| Trusted { authority, role });
     let (authorities, role) = match &record.statement.predicate {
-        Predicate::Authority(authority) if authority.namespace.is_root() => {
-            (Some(Arc::new(authority.clone())), RoleName::Root)
+        Predicate::Authority(genesis) if genesis.namespace.is_root() && genesis.epoch == 0 => {
+            (Some(Arc::new(genesis.clone())), RoleName::Root)
         }
-        Predicate::Authority(_) => (rows.authority("*")?, RoleName::Root),
+        Predicate::Authority(authority) => {
+            let (namespace, role) = signing(authority);
+            (rows.authority(namespace)?, role)
+        }
         Predicate::Source(source) => {
             let governing = source.products.first().map(|product| rows.governing(product)).transpose()?;
             (governing.flatten(), RoleName::Source)
@@ -106,11 +128,14 @@ pub(super) fn trusted(record: &Record, rows: &Rows) -> Result<Vec<Trusted>, Corr
             });
             return authorities.collect();
         }
-        Predicate::Rebuild(_)
-        | Predicate::Withdrawal(_)
-        | Predicate::Review(_)
-        | Predicate::Policy(_)
-        | Predicate::Access(_) => return Ok(Vec::new()),
+        Predicate::Rebuild(rebuild) => (rows.authority(rebuild.party.as_str())?, RoleName::Rebuild),
+        Predicate::Withdrawal(withdrawal) => {
+            let governing = withdrawn_product(withdrawal, rows)?.map(|product| rows.governing(&product)).transpose()?;
+            (governing.flatten(), RoleName::Withdraw)
+        }
+        Predicate::Review(review) => (rows.authority(review.party.as_str())?, RoleName::Review),
+        Predicate::Policy(_) => (rows.authority("*")?, RoleName::Root),
+        Predicate::Access(access) => (rows.authority(access.namespace.as_str())?, RoleName::Access),
     };
     Ok(one(authorities, role).into_iter().collect())
 }
@@ -140,7 +165,7 @@ impl Trusted {
     }
 }
 
-/// Finds the valid signatures by any key that is trusted, one a key: first those that name their key, then, as far as
+/// Finds the valid signatures by any key that is trusted, one a key and each in its canonical form: first those that name their key, then, as far as
 /// [`MAX_TRIALS`] go, the others, with each key that has none yet.
 ///
 /// All keys of all candidates are looked at together. So what is found in a record is found again in its entry, whose
@@ -159,11 +184,14 @@ pub(super) fn signers(
     let mut unnamed = Vec::new();
     for signature in signatures {
         let named = signature.keyid.as_ref().and_then(|named| keys.iter().find(|(keyid, _)| *keyid == named));
-        match named {
-            Some((keyid, key)) if !found.contains_key(*keyid) && made_by(keyid, key, &signature.sig) => {
-                found.insert(**keyid, signature.sig.clone());
-            }
-            _ => unnamed.push(signature),
+        let named = named.filter(|(keyid, _)| !found.contains_key(*keyid));
+        let by_named = named.and_then(|(keyid, key)| {
+            let sig = key.canonical(&signature.sig)?;
+            made_by(keyid, key, &sig).then(|| (**keyid, sig.into_owned()))
+        });
+        match by_named {
+            Some((keyid, sig)) => drop(found.insert(keyid, sig)),
+            None => unnamed.push(signature),
         }
     }
     let mut trials = MAX_TRIALS;
@@ -172,10 +200,12 @@ pub(super) fn signers(
             if found.contains_key(*keyid) || signature.keyid.as_ref() == Some(*keyid) {
                 continue;
             }
+            // What can be no signature by this key needs no try.
+            let Some(sig) = key.canonical(&signature.sig) else { continue };
             let Some(left) = trials.checked_sub(1) else { return found };
             trials = left;
-            if made_by(keyid, key, &signature.sig) {
-                found.insert(**keyid, signature.sig.clone());
+            if made_by(keyid, key, &sig) {
+                found.insert(**keyid, sig.into_owned());
                 break;
             }
         }

@@ -148,7 +148,7 @@ fn refusals() {
             (r#""algorithm":"ed25519""#, r#""algorithm":"Ed25519""#, "unknown-algorithm"),
             (r#""algorithm":"ed25519""#, r#""algorithm":"rsa""#, "unknown-algorithm"),
             (r#""algorithm":"ed25519""#, r#""algorithm":"ml-dsa-44""#, "spki"),
-            (r#""algorithm":"ed25519""#, r#""algorithm":"ecdsa-p256-sha256""#, "algorithm-not-supported"),
+            (r#""algorithm":"ed25519""#, r#""algorithm":"ecdsa-p256-sha256""#, "spki"),
             (r#""algorithm":"ed25519","#, "", "missing-field"),
             (r#""keys":{"#, &format!(r#""keys":{{{},"#, listed(7)), "unused-key"),
             (r#""keys":{"#, &format!(r#""keys":{{"{}":0,"#, key(1).to_uppercase()), "case-colliding-keys"),
@@ -338,8 +338,73 @@ fn keys_have_one_form() {
     for algorithm in Algorithm::ALL {
         assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
     }
+}
+
+#[test]
+fn p256_keys_have_one_form_and_sign_the_pae() {
     let algorithm = Algorithm::EcdsaP256Sha256;
-    assert_eq!(PublicKey::from_spki(algorithm, &spki), Err(KeyError::AlgorithmNotSupported { algorithm }));
+    let secret = SecretKey::from_seed(algorithm, &[1; 32]).unwrap();
+    let key = secret.public();
+    let spki = key.spki();
+    let prefix = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
+    assert_eq!(encoding::hex(&spki[..26]), prefix);
+    assert_eq!((spki.len(), spki[26], key.keyid()), (91, 4, Digest::of(&spki)));
+    assert_eq!(PublicKey::from_spki(algorithm, &spki).as_ref(), Ok(key));
+    let form = Err(KeyError::Form { algorithm });
+    assert_eq!(PublicKey::from_spki(algorithm, &public_key(1).spki()), form);
+    assert_eq!(PublicKey::from_spki(algorithm, &[&spki[..], &[0]].concat()), form);
+    for end in 0..spki.len() {
+        assert_eq!(PublicKey::from_spki(algorithm, &spki[..end]), form);
+    }
+    for at in 0..spki.len() {
+        let mut mangled = spki.clone();
+        mangled[at] ^= 1;
+        let error = if at > 26 { Err(KeyError::Weak) } else { form.clone() };
+        assert_eq!(PublicKey::from_spki(algorithm, &mangled), error, "byte {at}");
+    }
+    // The compressed form, right in its DER.
+    let compressed = [&[0x30, 0x39], &spki[2..23], &[0x22, 0x00, 2 + (spki[90] & 1)], &spki[27..59]].concat();
+    assert_eq!(PublicKey::from_spki(algorithm, &compressed), form);
+
+    let sig = secret.sign(&pae(b"{}"), &[0; 32]);
+    let high = crate::ecdsa::tests::high(&sig);
+    assert!(key.verify(&pae(b"{}"), &sig));
+    assert!(!key.verify(&pae(b"{}"), &high), "of the two forms one counts");
+    assert!(!key.verify(b"{}", &sig) && !key.verify(&pae(b"[]"), &sig) && !key.verify(&pae(b"{}"), &sig[1..]));
+    assert_eq!(key.canonical(&high).as_deref(), Some(sig.as_slice()));
+    assert_eq!(key.canonical(&sig).as_deref(), Some(sig.as_slice()));
+    assert_eq!(key.canonical(&[7; 64]), None);
+
+    // In an authority record it stands beside the others, and what it submits becomes low.
+    let mut vendor = vendor();
+    vendor.keys.insert(key.keyid(), key.clone());
+    let update = vendor.roles.get_mut(&RoleName::Update).unwrap();
+    update.keyids.push(key.keyid());
+    update.keyids.sort();
+    assert_eq!(parse(&vendor.to_json()).as_ref(), Ok(&vendor));
+    for (keyid, form) in [(None, &sig), (None, &high), (Some(key.keyid()), &sig), (Some(key.keyid()), &high)] {
+        let signature = EnvelopeSignature { keyid, sig: form.clone() };
+        let signers = vendor.signers(RoleName::Update, &pae(b"{}"), &[signature], &|_, _| None);
+        assert_eq!(signers, [(key.keyid(), sig.clone())]);
+    }
+}
+
+#[test]
+fn secret_keys() {
+    for algorithm in Algorithm::ALL {
+        let key = SecretKey::from_seed(algorithm, &[3; 32]).unwrap();
+        assert_eq!(key.public().algorithm, algorithm);
+        assert_eq!(PublicKey::from_spki(algorithm, &key.public().spki()).as_ref(), Ok(key.public()));
+        let sig = key.sign(b"message", &[0; 32]);
+        assert_eq!(sig, key.sign(b"message", &[0; 32]), "deterministic");
+        let hedged = key.sign(b"message", &[1; 32]);
+        assert_eq!(hedged == sig, algorithm != Algorithm::MlDsa44);
+        assert!(key.public().verify(b"message", &sig) && key.public().verify(b"message", &hedged));
+        let (shown, keyid) = (format!("{key:?}"), key.public().keyid());
+        assert_eq!(shown, format!("SecretKey({keyid})"));
+        assert_eq!(SecretKey::from_seed(algorithm, &[0xff; 32]).is_none(), algorithm == Algorithm::EcdsaP256Sha256);
+    }
+    assert_eq!(SecretKey::from_seed(Algorithm::Ed25519, &[4; 32]).unwrap().public(), &public_key(4));
 }
 
 #[test]

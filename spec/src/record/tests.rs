@@ -1,4 +1,5 @@
 use super::*;
+use crate::state::Rebuilt;
 use alloc::{string::ToString, vec};
 
 /// `count` texts made by `item`, as a JSON array.
@@ -372,6 +373,136 @@ fn refused_statements() {
             (r#""sequence":41"#, r#""\u006cog":"x","sequence":41"#, "duplicate-key"),
         ],
     );
+    check(
+        rebuild(),
+        &[
+            (r#""verifier":{"#, r#""verifiers":{"#, "missing-field"),
+            (r#""verifier":{"#, r#""verifier":"x","v":{"#, "wrong-type"),
+            (r#""verifier":{"id""#, r#""verifier":{"ID""#, "missing-field"),
+            ("https://rebuild.example.ch", "https://rebuild.example.ch/", "namespace"),
+            ("https://rebuild.example.ch", "https://Rebuild.example.ch", "namespace"),
+            ("https://rebuild.example.ch", "http://rebuild.example.ch", "namespace"),
+            ("https://rebuild.example.ch", "pkg:generic/acme/", "namespace"),
+            ("https://rebuild.example.ch", "*", "namespace"),
+            (r#""timeVerified""#, r#""timeverified""#, "missing-field"),
+            (r#""2026-11-23T18:20:40Z""#, "1795458040", "wrong-type"),
+            ("2026-11-23T18:20:40Z", "2026-11-23T18:20:40+00:00", "time"),
+            ("2026-11-23T18:20:40Z", "2026-11-31T18:20:40Z", "time"),
+            ("2026-11-23T18:20:40Z", "2026-11-23 18:20:40Z", "time"),
+            (r#""policy":{"#, r#""policies":{"#, "missing-field"),
+            (r#""policy":{"uri""#, r#""policy":{"url""#, "missing-field"),
+            ("urn:glarus:rebuild:v1:log", "urn:glarus:rebuild:v2:log", "policy-uri"),
+            ("urn:glarus:rebuild:v1:log", "https://slsa.dev/policy:log", "policy-uri"),
+            ("urn:glarus:rebuild:v1:log.acme.example/updates", "urn:glarus:rebuild:v1:", "empty"),
+            ("urn:glarus:rebuild:v1:log", "urn:glarus:rebuild:v1:log ", "log"),
+            ("urn:glarus:rebuild:v1:log", "urn:glarus:rebuild:v1:log+", "log"),
+            (r#""inputAttestations":["#, r#""inputAttestations":[],"i":["#, "empty"),
+            (r#""inputAttestations":["#, r#""inputAttestations":[{},"#, "limit"),
+            (r#""inputAttestations":["#, r#""inputattestations":["#, "missing-field"),
+            (r#""inputAttestations":[{"#, r#""inputAttestations":[7],"i":[{"#, "wrong-type"),
+            (r#""inputAttestations":[{"digest""#, r#""inputAttestations":[{"uri""#, "missing-field"),
+            (&format!(r#"[{{"digest":{{"sha256":"{A}"}}}}]"#), r#"[{"digest":{"sha1":"00"}}]"#, "missing-field"),
+            (&format!(r#"[{{"digest":{{"sha256":"{A}"}}}}]"#), r#"[{"digest":{"sha256":"00"}}]"#, "digest"),
+            ("PASSED", "passed", "word"),
+            ("PASSED", "", "word"),
+            (r#""verificationResult""#, r#""result""#, "missing-field"),
+            (r#""rebuilt":["#, r#""rebuilt":null,"r":["#, "wrong-type"),
+            (r#""rebuilt":["#, r#""rebuilt":[null,"#, "wrong-type"),
+            (r#""rebuilt":["#, r#""rebuilt":[{"name":"x","digest":{}},"#, "missing-field"),
+            (
+                r#""rebuilt":["#,
+                &format!(r#""rebuilt":[{{"name":"shield-7.2.0.pkg","digest":{{"sha256":"{A}"}}}},"#),
+                "repeated",
+            ),
+        ],
+    );
+    check(
+        withdrawal(),
+        &[
+            (r#""log":"#, r#""lo":"#, "missing-field"),
+            (r#""updates":["#, r#""updates":[],"u":["#, "empty"),
+            (r#""updates":["#, &format!(r#""updates":["{A}","#), "repeated"),
+            (r#""updates":["#, r#""updates":["x","#, "digest"),
+            (r#""updates":["#, r#""updates":[1,"#, "wrong-type"),
+            (r#""updates":"#, r#""update":"#, "missing-field"),
+            ("deletes what it should guard", "", "empty"),
+            ("deletes what", r"deletes\nwhat", "control-character"),
+            (r#""reason":"#, r#""reason":null,"r":"#, "wrong-type"),
+            (r#""reason":"#, r#""r":"#, "missing-field"),
+            (r#""high""#, r#""High""#, "word"),
+            (r#""high""#, r#""none""#, "word"),
+            (r#""high""#, "3", "wrong-type"),
+            (r#""severity":"#, r#""s":"#, "missing-field"),
+            (r#","replacement":"#, r#","r":"#, "missing-field"),
+            (&format!("\"{B}\""), "\"\"", "digest"),
+            (&format!("\"{B}\""), "0", "wrong-type"),
+            (B, A, "replacement"),
+        ],
+    );
+    check(
+        review(),
+        &[
+            (r#""log":"#, r#""lo":"#, "missing-field"),
+            (r#""of":"#, r#""f":"#, "missing-field"),
+            (r#""of":"a"#, r#""of":""#, "digest"),
+            (r#""of":"#, r#""of":null,"f":"#, "wrong-type"),
+            ("https://centre.example.ch", "centre.example.ch", "namespace"),
+            (r#""party":"#, r#""p":"#, "missing-field"),
+            (r#""held""#, r#""Held""#, "word"),
+            (r#""held""#, r#""holds""#, "word"),
+            (r#""held""#, r#""policy""#, "subject"),
+            (r#""what":"#, r#""w":"#, "missing-field"),
+            ("confirmed", "denied", "word"),
+            (r#""outcome":"#, r#""o":"#, "missing-field"),
+            ("1795458040", "1795458040.5", "integer"),
+            ("1795458040", "-1", "integer"),
+            ("1795458040", "\"2026-11-23T18:20:40Z\"", "wrong-type"),
+            (r#""time":"#, r#""t":"#, "missing-field"),
+            (r#""Glarus""#, r#""""#, "empty"),
+            (r#""centre":"#, r#""center":"#, "missing-field"),
+        ],
+    );
+    check(
+        policy(),
+        &[
+            (r#""predicate":{"log":"log."#, r#""predicate":{"log":"other."#, "subject"),
+            (r#""name":"log."#, r#""name":"other."#, "subject"),
+            (r#""epoch":1"#, r#""epoch":0"#, "previous"),
+            (r#""epoch":1"#, r#""epoch":1e0"#, "integer"),
+            (r#""epoch":1,"#, "", "missing-field"),
+            (&format!("\"{A}\""), "null", "previous"),
+            (A, "x", "digest"),
+            (r#""previous":"#, r#""p":"#, "missing-field"),
+            (r"quorum none\n", "quorum none", "policy"),
+            (r"quorum none\n", "", "policy"),
+            (r"quorum none\n", r"quorum some\n", "policy"),
+            (r"quorum none\n", r"quorum none\r\n", "policy"),
+            (r#""policy":"#, r#""policy":null,"p":"#, "wrong-type"),
+            (r#""policy":"#, r#""p":"#, "missing-field"),
+        ],
+    );
+    check(
+        access(),
+        &[
+            (r#""log":"#, r#""lo":"#, "missing-field"),
+            ("pkg:generic/acme/", "pkg:generic/acme", "namespace"),
+            ("pkg:generic/acme/", "https://acme.example", "namespace"),
+            ("pkg:generic/acme/", "*", "namespace"),
+            (r#""namespace":"#, r#""n":"#, "missing-field"),
+            (r#""store":"telemetry""#, r#""store":"telemetrie""#, "subject"),
+            (r#""store":"telemetry""#, r#""store":"""#, "empty"),
+            (r#""store":"#, r#""s":"#, "missing-field"),
+            ("support case 4711", "", "empty"),
+            (r#""purpose":"#, r#""p":"#, "missing-field"),
+            ("1795458040", "1795544441", "interval"),
+            ("1795544440", "1795458039", "interval"),
+            (r#""from":"#, r#""since":"#, "missing-field"),
+            (r#""until":"#, r#""to":"#, "missing-field"),
+            (r#""until":1795544440"#, r#""until":null"#, "wrong-type"),
+            (r#""commitment":"a"#, r#""commitment":"A"#, "digest"),
+            (r#""commitment":"#, r#""c":"#, "missing-field"),
+        ],
+    );
     // Both ends of what is allowed.
     for (from, to) in [
         (r#""sequence":41"#, r#""sequence":1"#),
@@ -382,6 +513,143 @@ fn refused_statements() {
     ] {
         Statement::parse(with(&update(), from, to).as_bytes()).unwrap();
     }
+    let rebuilt =
+        format!(r#","rebuilt":[{{"name":"shield-7.2.0.pkg","digest":{{"sha256":"{B}","gitCommit":"{COMMIT}"}}}}]"#);
+    for (payload, from, to) in [
+        (rebuild(), "PASSED", "FAILED"),
+        (rebuild(), rebuilt.as_str(), ""),
+        (rebuild(), rebuilt.as_str(), r#","rebuilt":[]"#),
+        (rebuild(), ":40Z", ":40.123456789Z"),
+        (withdrawal(), &format!("\"{B}\""), "null"),
+        (withdrawal(), "high", "low"),
+        (withdrawal(), "high", "medium"),
+        (withdrawal(), "high", "critical"),
+        (review(), "held", "examined"),
+        (review(), "confirmed", "contradicted"),
+        (review(), "1795458040", "0"),
+        (access(), "1795544440", "1795458040"),
+    ] {
+        let payload = with(&payload, from, to);
+        let statement = Statement::parse(payload.as_bytes()).unwrap();
+        assert_eq!(Statement::parse(statement.to_json().as_bytes()), Ok(statement));
+    }
+}
+
+/// A review of a policy is about the log; what it says is read as such.
+#[test]
+fn reviews_of_policies() {
+    let predicate = review();
+    let predicate =
+        predicate.split_once(r#""predicate":"#).unwrap().1.strip_suffix('}').unwrap().replace("held", "policy");
+    let payload = statement_of(LOG, "urn:glarus:review:v1", &predicate);
+    let statement = Statement::parse(payload.as_bytes()).unwrap();
+    assert_eq!(statement.to_json(), payload);
+    let Predicate::Review(review) = statement.predicate else { panic!() };
+    assert_eq!((review.what, review.party.as_str()), (What::Policy, "https://centre.example.ch"));
+    for what in What::ALL {
+        assert_eq!(What::from_name(what.name()), Some(what));
+    }
+    for severity in Severity::ALL {
+        assert_eq!(Severity::from_name(severity.name()), Some(severity));
+    }
+}
+
+/// Provenance and verification summaries in the shapes that hosted tools write.
+#[test]
+fn hosted_generators() {
+    let uri = "git+https://git.example/acme/shield@refs/tags/v7.2.0";
+    let material = |digest: &str| {
+        let older = format!(
+            r#"{{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://slsa.dev/provenance/v0.2","subject":[{{"name":"shield-7.2.0.pkg","digest":{{"sha256":"{A}"}}}}],"predicate":{{"builder":{{"id":"https://ci.example/generator"}},"buildType":"https://ci.example/generic@v1","invocation":{{"configSource":{{"uri":"{uri}","digest":{{"sha1":"{COMMIT}"}},"entryPoint":"release.yml"}},"parameters":{{}},"environment":{{"actor":"a","Actor":1}}}},"buildConfig":{{"version":1,"steps":[]}},"metadata":{{"buildInvocationID":"1-1","buildStartedOn":null,"completeness":{{"parameters":true}},"reproducible":false}},"materials":[{{"uri":"{uri}","digest":{digest}}}]}}}}"#
+        );
+        let newer = format!(
+            r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"name":"shield-7.2.0.pkg","digest":{{"sha256":"{A}"}}}}],"predicateType":"https://slsa.dev/provenance/v1","predicate":{{"buildDefinition":{{"buildType":"https://ci.example/generic@v1","externalParameters":{{"workflow":{{"ref":"refs/tags/v7.2.0"}}}},"internalParameters":{{"event":{{"name":"push"}}}},"resolvedDependencies":[{{"uri":"{uri}","digest":{digest}}}]}},"runDetails":{{"builder":{{"id":"https://ci.example/generator","version":{{}}}},"metadata":{{"invocationId":"https://ci.example/runs/1"}}}}}}}}"#
+        );
+        [older, newer]
+    };
+    let expected = |git_commit: Option<&str>, sha256| {
+        let dependency = Dependency { uri: Some(uri.into()), sha256, git_commit: git_commit.map(Into::into) };
+        let (build_type, builder) = ("https://ci.example/generic@v1".into(), "https://ci.example/generator".into());
+        Predicate::Build(Build { build_type, builder, dependencies: vec![dependency] })
+    };
+    let other = COMMIT.replace('c', "d");
+    let sha256 = Digest::parse(B);
+    for (digest, want) in [
+        (format!(r#"{{"sha1":"{COMMIT}"}}"#), expected(Some(COMMIT), None)),
+        (format!(r#"{{"gitCommit":"{COMMIT}"}}"#), expected(Some(COMMIT), None)),
+        (format!(r#"{{"sha1":"{other}","gitCommit":"{COMMIT}"}}"#), expected(Some(COMMIT), None)),
+        (format!(r#"{{"sha1":"{COMMIT}","gitCommit":""}}"#), expected(Some(COMMIT), None)),
+        (format!(r#"{{"sha1":"{COMMIT}","sha256":"{B}"}}"#), expected(Some(COMMIT), sha256)),
+        (r#"{"sha1":""}"#.into(), expected(None, None)),
+        ("null".into(), expected(None, None)),
+    ] {
+        for payload in material(&digest) {
+            let statement = Statement::parse(payload.as_bytes()).unwrap();
+            assert_eq!(statement.predicate, want, "{payload}");
+            assert_eq!(Statement::parse(statement.to_json().as_bytes()), Ok(statement));
+            // Of what is no git repository it is a file's SHA-1.
+            let file = payload.replace("git+https", "https");
+            let Predicate::Build(build) = Statement::parse(file.as_bytes()).unwrap().predicate else { panic!() };
+            assert_eq!(build.dependencies[0].git_commit.is_some(), digest.contains(r#""gitCommit":"c"#));
+        }
+    }
+    for bad in [r#"{"sha1":"00"}"#, r#"{"sha1":"CC"}"#] {
+        material(bad).iter().for_each(|payload| refused(payload, "digest"));
+    }
+    material(r#"{"sha1":1}"#).iter().for_each(|payload| refused(payload, "wrong-type"));
+    let [older, _] = material(&format!(r#"{{"sha1":"{COMMIT}"}}"#));
+    for (from, to, name) in [
+        (r#""builder":{"#, r#""builders":{"#, "missing-field"),
+        (r#""builder":{"id":"#, r#""builder":{"ID":"#, "missing-field"),
+        (r#""builder":"#, r#""Builder":1,"builder":"#, "case-colliding-keys"),
+        (r#""buildType":"https://ci.example/generic@v1","#, "", "missing-field"),
+        (r#""buildType":"https://ci.example/generic@v1""#, r#""buildType":"""#, "empty"),
+        (r#""materials":["#, r#""materials":[7,"#, "wrong-type"),
+        (r#""materials":["#, r#""materials":"x","m":["#, "wrong-type"),
+        (r#""materials":[{"#, r#""materials":[{"URI":1,"#, "case-colliding-keys"),
+    ] {
+        refused(&with(&older, from, to), name);
+    }
+    for none in [r#""materials":null,"m":["#, r#""materials":[],"m":["#, r#""m":["#] {
+        let payload = with(&older, r#""materials":["#, none);
+        let Predicate::Build(build) = Statement::parse(payload.as_bytes()).unwrap().predicate else { panic!() };
+        assert_eq!(build.dependencies, []);
+    }
+
+    let summary = format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"name":"shield-7.2.0.pkg","digest":{{"sha256":"{A}"}}}}],"predicateType":"https://slsa.dev/verification_summary/v1","predicate":{{"verifier":{{"id":"https://rebuild.example.ch","version":{{"rebuilder":"1.2"}}}},"timeVerified":"2026-11-23T18:20:40.25Z","resourceUri":"https://dl.example/shield-7.2.0.pkg","policy":{{"uri":"urn:glarus:rebuild:v1:{LOG}","digest":{{"sha256":"{B}"}}}},"inputAttestations":[{{"uri":"https://dl.example/provenance.intoto.jsonl","digest":{{"sha256":"{B}"}}}}],"verificationResult":"FAILED","verifiedLevels":["FAILED"],"dependencyLevels":{{"SLSA_BUILD_LEVEL_3":1}},"slsaVersion":"1.0"}}}}"#
+    );
+    let Predicate::Rebuild(rebuild) = Statement::parse(summary.as_bytes()).unwrap().predicate else { panic!() };
+    assert_eq!((rebuild.log.as_str(), rebuild.party.as_str()), (LOG, "https://rebuild.example.ch"));
+    assert_eq!(
+        (rebuild.build.to_string().as_str(), rebuild.outcome, rebuild.time),
+        (B, Rebuilt::Failed, 1_795_458_040)
+    );
+    assert_eq!(rebuild.rebuilt, []);
+}
+
+/// Every example of `record.md` is a statement, and there is one of each kind.
+#[test]
+fn the_examples_of_the_chapter() {
+    let chapter = include_str!("../../record.md");
+    let mut kinds = Vec::new();
+    for block in chapter.split("```json\n").skip(1) {
+        let payload = block.split("```").next().unwrap();
+        let statement = Statement::parse(payload.as_bytes()).unwrap_or_else(|error| panic!("{error}: {payload}"));
+        assert_eq!(Statement::parse(statement.to_json().as_bytes()).as_ref(), Ok(&statement));
+        assert!(statement.predicate.log().is_none_or(|log| log == LOG));
+        kinds.push(statement.predicate.kind());
+    }
+    // Provenance has two versions.
+    assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Build).count(), 2);
+    kinds.dedup();
+    assert_eq!(kinds, Kind::ALL);
+    for kind in Kind::ALL {
+        assert!(
+            chapter.contains(&format!("\n## {kind}\n"))
+                && chapter.contains(&format!("| [{kind}](#{kind}) | `{}`", kind.predicate_type()))
+        );
+    }
 }
 
 /// In every object whose members are read, a twin of any key that is read, by case, is refused.
@@ -389,6 +657,8 @@ fn refused_statements() {
 fn keys_that_differ_by_case() {
     let keys = "_type subject name digest sha256 gitCommit predicateType predicate log products version heldAt \
         buildDefinition buildType resolvedDependencies uri runDetails builder id product channel target sequence builds \
+        verifier timeVerified policy inputAttestations verificationResult rebuilt updates reason severity replacement of \
+        party what outcome time centre store purpose from until commitment \
         namespace epoch previous keys algorithm spki roles authority update threshold keyids distrust allowGitCommit";
     for (_, payload) in payloads() {
         for key in keys.split_whitespace() {
@@ -470,6 +740,33 @@ fn limits() {
     });
     check("predicate.runDetails.builder.id", 2048, |bytes| {
         with(&build(), "https://acme.example/builder", &letters(bytes))
+    });
+    check("predicate.updates", 64, |count| list(withdrawal(), r#""updates":["#, array(count, build_id)));
+    check("predicate.reason", 1024, |bytes| with(&withdrawal(), "deletes what it should guard", &letters(bytes)));
+    check("predicate.purpose", 1024, |bytes| with(&access(), "support case 4711", &letters(bytes)));
+    check("predicate.centre", 255, |bytes| with(&review(), r#""Glarus""#, &format!("\"{}\"", letters(bytes))));
+    check("predicate.rebuilt", 256, |count| list(rebuild(), r#""rebuilt":["#, array(count, subject)));
+    check("predicate.rebuilt[].name", 255, |bytes| {
+        with(
+            &rebuild(),
+            r#""rebuilt":[{"name":"shield-7.2.0.pkg""#,
+            &format!(r#""rebuilt":[{{"name":"{}""#, letters(bytes)),
+        )
+    });
+    check("predicate.policy.uri", 255, |bytes| with(&rebuild(), LOG, &letters(bytes)));
+    check("predicate.store", 255, |bytes| {
+        let predicate = access()
+            .split_once(r#""predicate":"#)
+            .unwrap()
+            .1
+            .replace(r#""telemetry""#, &format!("\"{}\"", letters(bytes)));
+        statement_of(&letters(bytes.min(255)), "urn:glarus:access:v1", predicate.strip_suffix('}').unwrap())
+    });
+    check("predicate.materials", 256, |count| {
+        statement(
+            "https://slsa.dev/provenance/v0.2",
+            &format!(r#"{{"builder":{{"id":"x"}},"buildType":"x","materials":{}}}"#, array(count, |_| "{}".into())),
+        )
     });
     for (from, name) in [("stable", "channel"), ("linux-x86_64", "target")] {
         Statement::parse(with(&update(), from, &"x".repeat(64)).as_bytes()).unwrap();
@@ -632,6 +929,81 @@ fn submissions() {
     let spaces = |bytes: usize| good.clone() + &" ".repeat(bytes - good.len());
     Record::parse_submission(spaces(MAX_SUBMISSION_BYTES).as_bytes()).unwrap();
     check(&spaces(MAX_SUBMISSION_BYTES + 1), "too-large", 413);
+}
+
+/// A Sigstore bundle, as keyless signing writes it, around an envelope.
+fn sigstore_bundle(version: &str, envelope: &str) -> String {
+    format!(
+        r#"{{"mediaType":"application/vnd.dev.sigstore.bundle{version}","verificationMaterial":{{"certificate":{{"rawBytes":"AAAA"}},"tlogEntries":[{{"logIndex":"1","kindVersion":{{"kind":"dsse","version":"0.0.1"}}}}],"timestampVerificationData":{{}}}},"dsseEnvelope":{envelope}}}"#
+    )
+}
+
+#[test]
+fn sigstore_bundles() {
+    let payload = encoding::base64(update().as_bytes());
+    let envelope = format!(
+        r#"{{"payload":"{payload}","payloadType":"application/vnd.in-toto+json","signatures":[{{"sig":"MAA=","keyid":""}}]}}"#
+    );
+    let want = Record::parse_submission(envelope.as_bytes()).unwrap();
+    assert_eq!(want.signatures, [EnvelopeSignature { keyid: None, sig: vec![0x30, 0] }]);
+    for version in [".v0.3+json", "+json;version=0.1", "+json;version=0.2"] {
+        let bundle = sigstore_bundle(version, &envelope);
+        assert_eq!(Record::parse_submission(bundle.as_bytes()).as_ref(), Ok(&want));
+        assert!(Record::parse_entry(bundle.as_bytes()).is_err());
+    }
+    let entry = String::from_utf8(entry(&update())).unwrap();
+    let error = Record::parse_entry(sigstore_bundle(".v0.3+json", &entry).as_bytes()).unwrap_err();
+    assert_eq!(error.name(), "not-canonical");
+
+    let good = sigstore_bundle(".v0.3+json", &envelope);
+    for (from, to, name) in [
+        ("dsseEnvelope", "messageSignature", "missing-field"),
+        ("\"dsseEnvelope\":{", "\"dsseEnvelope\":7,\"d\":{", "wrong-type"),
+        ("\"dsseEnvelope\":", "\"DSSEEnvelope\":7,\"dsseEnvelope\":", "case-colliding-keys"),
+        ("\"payload\":", "\"PAYLOAD\":7,\"payload\":", "case-colliding-keys"),
+        ("vnd.dev.sigstore", "vnd.dev.other", "missing-field"),
+        ("mediaType", "mediatype", "missing-field"),
+    ] {
+        let error = Record::parse_submission(with(&good, from, to).as_bytes()).unwrap_err();
+        assert_eq!(error.name(), name, "{from} {to}");
+    }
+    // An envelope with a media type of its own is an envelope.
+    let typed = with(&envelope, "{", r#"{"mediaType":"application/vnd.dsse.envelope.v1+json","#);
+    assert_eq!(Record::parse_submission(typed.as_bytes()), Ok(want));
+}
+
+#[test]
+fn submissions_of_a_file() {
+    let one = String::from_utf8(entry(&update())).unwrap();
+    let other = sigstore_bundle(".v0.3+json", &String::from_utf8(entry(&build())).unwrap());
+    let pretty = one.replace(',', ",\n  ").replace('{', "{\n");
+    #[track_caller]
+    fn check(file: &str, want: &[&str]) {
+        let found = super::submissions(file.as_bytes()).unwrap();
+        assert_eq!(found, want.iter().map(|text| text.as_bytes()).collect::<Vec<_>>());
+        assert!(found.iter().all(|found| Record::parse_submission(found).is_ok()));
+    }
+    check(&one, &[&one]);
+    check(&format!("{one}\n"), &[&one]);
+    check(&format!("{one}\n{other}\n"), &[&one, &other]);
+    check(&format!("\n{one}\r\n \n\n{other}"), &[&format!("{one}\r"), &other]);
+    check(&pretty, &[&pretty]);
+    check(&format!("\n{pretty}\n"), &[&format!("\n{pretty}\n")]);
+    let error = |file: &[u8]| super::submissions(file).unwrap_err();
+    assert_eq!(error(b""), RecordError::Empty { field: "the file" });
+    assert_eq!(error(b" \n\r\n"), RecordError::Empty { field: "the file" });
+    let lines = "{}\n".repeat(MAX_SUBMISSIONS);
+    assert_eq!(super::submissions(lines.as_bytes()).unwrap().len(), MAX_SUBMISSIONS);
+    assert_eq!(error(format!("{lines}{{}}").as_bytes()).name(), "limit");
+    let long = format!("{{{}}}", " ".repeat(MAX_SUBMISSION_BYTES));
+    for file in [long.clone(), format!("{{}}\n{long}\n"), long.replace(' ', "\n"), "x".repeat(MAX_SUBMISSION_BYTES + 1)]
+    {
+        assert_eq!(error(file.as_bytes()).status(), 413);
+    }
+    // What is no object is for the parser to refuse, as one.
+    for file in ["[]\n{}", "x\n{}\n", "{\n}\n"] {
+        assert_eq!(super::submissions(file.as_bytes()).unwrap(), [file.as_bytes()]);
+    }
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl Authenticated {
 
     /// The hash of a complete subtree; `None` if its tile was not among those proved, or the tree does not reach so far.
     ///
-    /// Cost: that of [`Tile::node`].
+    /// Cost: up to 127 node hashes for the highest level inside a tile, none for the lowest.
     pub fn node(&self, node: Node) -> Option<Hash> {
         let tile = Tile::of(node);
         tile.node(self.tiles.get(&tile)?, node)

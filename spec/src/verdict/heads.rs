@@ -82,6 +82,21 @@ pub(super) fn agree(bundle: &Opened<'_>, status: &Opened<'_>, seen: &Remembered<
     Ok(())
 }
 
+/// A status alone: of the trees remembered, and of none before the largest of them.
+pub(super) fn not_older(status: &Opened<'_>, memory: &Memory) -> Result<(), Refusal> {
+    let seen = remembered(memory)?;
+    if status.head.size < 2 {
+        return Err(Refusal::TreeTooSmall { part: Part::Status, size: status.head.size });
+    }
+    for known in [seen.head, seen.status].into_iter().flatten() {
+        same_tree(known, status)?;
+        if status.head.size < known.0.size {
+            return Err(Refusal::StatusOlderThanSeen { have: status.head.size, seen: known.0.size });
+        }
+    }
+    Ok(())
+}
+
 fn same_tree((first, note): (TreeHead, &Note), other: &Opened<'_>) -> Result<(), Refusal> {
     if first.size != other.head.size || first.root == other.head.root {
         return Ok(());

@@ -7,7 +7,7 @@ use crate::merkle::Hash;
 use crate::note::Note;
 use crate::policy::{CheckError, Name};
 use crate::proof::InclusionError;
-use crate::record::{Digest, Kind, Product, RecordError};
+use crate::record::{Digest, Kind, Product, RecordError, Withdrawal};
 use crate::state::{StateError, ValueError};
 use alloc::string::ToString as _;
 use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
@@ -133,9 +133,11 @@ pub enum Refusal {
     /// Step 2: the policy is no protection.
     #[error("the policy is too weak: {0}")]
     WeakPolicy(CheckError),
-    /// Steps 2 and 9: the pinned authority record is not there, or not the one in force.
-    #[error("the authority {pin} is pinned, {}", .have.map_or("the status does not have it".into(), |id| format!("in force is {id}")))]
+    /// Steps 2 and 9: the pinned authority record is not there, or not an epoch of the authority in force.
+    #[error("the authority {pin} of {of} is pinned, {}", .have.map_or("the status does not have it".into(), |id| format!("in force is {id}, of which it is no epoch before")))]
     NotPinned {
+        /// The product or party.
+        of: String,
         /// The id that the trust pins.
         pin: Digest,
         /// The id in force, once that is known.
@@ -293,15 +295,7 @@ pub enum Refusal {
         /// The quorum's time of the status.
         time: u64,
     },
-    /// Step 9: for now authorities stay at epoch 0.
-    #[error("{namespace} is at epoch {epoch}; this program knows epoch 0 only")]
-    EpochNotSupported {
-        /// The namespace.
-        namespace: String,
-        /// The epoch in force.
-        epoch: u64,
-    },
-    /// Step 9: the chain of authority records is not whole.
+    /// Step 9: the chain of authority records does not end in the one in force.
     #[error("the status lacks the authority record of {namespace} in force: {id}, entry {index}")]
     AuthorityChain {
         /// The namespace.
@@ -310,6 +304,47 @@ pub enum Refusal {
         id: Digest,
         /// Its index.
         index: u64,
+    },
+    /// Step 9: an epoch does not follow the one before.
+    #[error(
+        "epoch {have} of {namespace}, entry {index}, follows {}, before it stands epoch {} with the id {}",
+        .previous.map_or("none".into(), |id| id.to_string()), .before.0, .before.1
+    )]
+    BrokenChain {
+        /// The namespace.
+        namespace: String,
+        /// The epoch's index.
+        index: u64,
+        /// The epoch.
+        have: u64,
+        /// The id that it names as the one before.
+        previous: Option<Digest>,
+        /// The epoch that stands before it: its number and id.
+        before: (u64, Digest),
+    },
+    /// Step 9: a party that counts said something, and the status lacks the record of it.
+    #[error("the log's state has under {key:?} that {party} says {says}; the status lacks the record of that, {id}")]
+    WordMissing {
+        /// The party.
+        party: String,
+        /// Its word.
+        says: String,
+        /// The key of the state.
+        key: String,
+        /// The id of the record.
+        id: Digest,
+    },
+    /// Step 10: a record says something else than the state says that it says.
+    #[error("the log's state has {line:?} under {key:?}, entry {index}, the {kind}, says something else")]
+    WordDiffers {
+        /// The record's index.
+        index: u64,
+        /// What it is.
+        kind: Kind,
+        /// The key of the state.
+        key: String,
+        /// What the state has there.
+        line: String,
     },
     /// Step 10: the record is elsewhere in the log.
     #[error("the {kind} {id} is entry {have} in the bundle, entry {need} in the log's state")]
@@ -335,15 +370,19 @@ pub enum Refusal {
         /// The origin that the trust binds to the product.
         need: String,
     },
-    /// Step 11: logged before the namespace had an authority.
-    #[error("entry {index}, of kind {kind}, is before the authority of its namespace, entry {authority}")]
+    /// Step 11: logged before the namespace had an authority, or before the first that the status has.
+    #[error("entry {index}, of kind {kind}, is before epoch {epoch} of {namespace}, entry {authority}")]
     BeforeAuthority {
         /// Its index.
         index: u64,
         /// What it is.
         kind: Kind,
-        /// The authority's index.
+        /// The namespace.
+        namespace: String,
+        /// The index of the first epoch that the status has.
         authority: u64,
+        /// That epoch; above 0 earlier ones were left out.
+        epoch: u64,
     },
     /// Step 11: too few signatures count.
     #[error(
@@ -412,12 +451,24 @@ pub enum Refusal {
         index: u64,
         /// The id of the withdrawal.
         by: Digest,
+        /// What it says, if the status has it.
+        says: Option<Box<Withdrawal>>,
     },
     /// Step 14: a build that the update names is not in the bundle.
     #[error("the update names the build {id}, the bundle does not have it")]
     BuildMissing {
         /// The build.
         id: Digest,
+    },
+    /// Step 14: the update names a build that was logged after it.
+    #[error("the update, entry {update}, names the build {id}, entry {index}, which was logged after it")]
+    BuildAfterUpdate {
+        /// The build.
+        id: Digest,
+        /// The build's index.
+        index: u64,
+        /// The update's index.
+        update: u64,
     },
     /// Step 14.
     #[error("the file {sha256} is no artifact of the {builds} builds that the update names")]
@@ -513,6 +564,43 @@ pub enum Refusal {
         /// That of what is installed.
         installed: u64,
     },
+    /// A policy is to be followed: the trust follows none.
+    #[error("the trust follows no policy: follow = 0")]
+    NotFollowing,
+    /// A policy is to be followed: the status lacks the one in force, or the log has none on record.
+    #[error("the status has no policy record{}", .need.map_or(", and the log's state none either".into(), |id| format!(" {id}, which is in force")))]
+    PolicyMissing {
+        /// The id in force; `None` if there is none.
+        need: Option<Digest>,
+    },
+    /// A policy is to be followed: it is not later than the one in use.
+    #[error("the log's policy is of epoch {have}, in use is that of epoch {in_use} already")]
+    PolicyNotLater {
+        /// The epoch on record.
+        have: u64,
+        /// The epoch in use.
+        in_use: u64,
+    },
+    /// A policy is to be followed: a party that counts advises against it.
+    #[error("{party} contradicts the policy of epoch {epoch}, by record {by}")]
+    PolicyContradicted {
+        /// The policy's epoch.
+        epoch: u64,
+        /// The party.
+        party: String,
+        /// The id of the review.
+        by: Digest,
+    },
+    /// A policy is to be followed: too few parties confirmed it.
+    #[error("the policy of epoch {epoch} is confirmed by {have} of the parties that count, {need} are needed")]
+    PolicyNotConfirmed {
+        /// The policy's epoch.
+        epoch: u64,
+        /// Parties that confirmed it.
+        have: u64,
+        /// Parties demanded.
+        need: u64,
+    },
 }
 
 impl Refusal {
@@ -547,8 +635,10 @@ impl Refusal {
             Self::NotInState { .. } => "not-in-state",
             Self::UnreadableValue { .. } => "unreadable-value",
             Self::Stale { .. } => "stale",
-            Self::EpochNotSupported { .. } => "epoch-not-supported",
             Self::AuthorityChain { .. } => "authority-chain",
+            Self::BrokenChain { .. } => "broken-chain",
+            Self::WordMissing { .. } => "word-missing",
+            Self::WordDiffers { .. } => "word-differs",
             Self::IndexDiffers { .. } => "index-differs",
             Self::WrongLog { .. } => "wrong-log",
             Self::BeforeAuthority { .. } => "before-authority",
@@ -560,6 +650,7 @@ impl Refusal {
             Self::WrongName { .. } => "wrong-name",
             Self::Withdrawn { .. } => "withdrawn",
             Self::BuildMissing { .. } => "build-missing",
+            Self::BuildAfterUpdate { .. } => "build-after-update",
             Self::NotBuilt { .. } => "not-built",
             Self::OtherProduct { .. } => "other-product",
             Self::NoSource { .. } => "no-source",
@@ -570,6 +661,11 @@ impl Refusal {
             Self::Superseded { .. } => "superseded",
             Self::Inconsistent { .. } => "inconsistent",
             Self::Rollback { .. } => "rollback",
+            Self::NotFollowing => "not-following",
+            Self::PolicyMissing { .. } => "policy-missing",
+            Self::PolicyNotLater { .. } => "policy-not-later",
+            Self::PolicyContradicted { .. } => "policy-contradicted",
+            Self::PolicyNotConfirmed { .. } => "policy-not-confirmed",
         }
     }
 
@@ -589,13 +685,20 @@ impl Refusal {
             | Self::NotProved { .. }
             | Self::Stale { .. }
             | Self::AuthorityChain { .. }
+            | Self::WordMissing { .. }
+            | Self::PolicyMissing { .. }
             | Self::Withdrawn { .. }
             | Self::BuildMissing { .. }
             | Self::NoSource { .. }
             | Self::TooManySteps { .. }
             | Self::Superseded { .. }
             | Self::Rollback { .. } => Todo::FetchNewer,
-            Self::NotHeld { .. } | Self::NotRebuilt { .. } => Todo::Retry,
+            // Epochs left out for whoever pins a later one.
+            Self::BeforeAuthority { epoch: 1.., .. } => Todo::FetchNewer,
+            Self::NotHeld { .. }
+            | Self::NotRebuilt { .. }
+            | Self::PolicyNotLater { .. }
+            | Self::PolicyNotConfirmed { .. } => Todo::Retry,
             Self::ProductNotTrusted { .. }
             | Self::TrackName { .. }
             | Self::TooFewParties { .. }
@@ -607,7 +710,7 @@ impl Refusal {
             | Self::WrongOrigin { .. }
             | Self::ClockBehind { .. }
             | Self::UnknownRules { .. }
-            | Self::EpochNotSupported { .. }
+            | Self::NotFollowing
             | Self::WrongProduct { .. }
             | Self::WrongChannel { .. }
             | Self::WrongTarget { .. }
@@ -617,6 +720,10 @@ impl Refusal {
             | Self::NotAState(_)
             | Self::NotInState { .. }
             | Self::UnreadableValue { .. }
+            | Self::BrokenChain { .. }
+            | Self::WordDiffers { .. }
+            | Self::BuildAfterUpdate { .. }
+            | Self::PolicyContradicted { .. }
             | Self::IndexDiffers { .. }
             | Self::WrongLog { .. }
             | Self::BeforeAuthority { .. }
@@ -646,6 +753,11 @@ impl Refusal {
                     ("have", format!("size {size} root {}", roots.0)),
                     ("also", format!("size {size} root {}", roots.1)),
                 ]
+            }
+            Self::Withdrawn { says: Some(says), .. } => {
+                let Withdrawal { reason, severity, replacement, .. } = says.as_ref();
+                let replacement = replacement.map_or("none named".into(), |id| format!("update {id}"));
+                vec![("reason", reason.clone()), ("severity", severity.name().into()), ("instead", replacement)]
             }
             _ => Vec::new(),
         }

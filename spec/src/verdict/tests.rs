@@ -1,12 +1,19 @@
 use super::*;
 use crate::authority::RoleName;
-use crate::merkle::Hash;
+use crate::bundle::{Bundle, Status};
+use crate::merkle::{Hash, TreeHead};
 use crate::note::{KeyKind, Skey};
-use crate::record::{Dependency, Kind, Predicate, Record, Statement, Subject};
+use crate::policy::Policy;
+use crate::record::{Dependency, Digest, Kind, Predicate, Record, Statement, Subject};
+use crate::state::TargetLine;
 use crate::{checkpoint, checkpoint::Checkpoint};
-use alloc::{boxed::Box, format, string::ToString, vec};
+use alloc::{boxed::Box, format, string::String, string::ToString, vec, vec::Vec};
 use world::{ACME, Cosigners, ORIGIN, T, THREE, World};
 
+mod attacks;
+mod chains;
+mod policies;
+mod words;
 mod world;
 
 const NOW: u64 = T + 240;
@@ -22,9 +29,8 @@ struct Fixture {
     trust: Trust,
     memory: Memory,
     now: u64,
-    /// The indices of the bundle's records, of the vendor's authority, and the sizes.
+    /// The indices of the bundle's records, and the sizes.
     indices: Vec<u64>,
-    authority: u64,
     sizes: (u64, u64),
 }
 
@@ -71,6 +77,8 @@ impl Fixture {
             held: 0,
             no_rebuild: Vec::new(),
             allow_git_commit: false,
+            follow: 0,
+            policy_epoch: None,
         };
         let sha256 = world::file("shield-7.2.0.pkg").sha256;
         let ask = Ask { sha256, name: None, product, channel: "stable".into(), target: "linux-x86_64".into() };
@@ -83,15 +91,15 @@ impl Fixture {
         };
         let bundle = world.bundle(&indices, size, status);
         let memory = Memory::default();
-        let mut fixture = Self { world, bundle, bytes: None, ask, trust, memory, now: NOW, indices, authority, sizes };
+        let mut fixture = Self { world, bundle, bytes: None, ask, trust, memory, now: NOW, indices, sizes };
         fixture.bundle.status = fixture.status(sizes.1, THREE);
         fixture
     }
 
     /// The status of a size for what is asked.
     fn status(&self, size: u64, cosigners: Cosigners<'_>) -> Status {
-        let keys = self.world.keys(&self.indices, &self.ask.product, &self.ask.channel);
-        self.world.status(size, cosigners, &[self.authority], &keys)
+        let (records, keys) = self.world.stated(&self.indices, &self.ask.product, &self.ask.channel, size);
+        self.world.status(size, cosigners, &records, &keys)
     }
 
     fn judge(&self) -> Judgement {
@@ -147,12 +155,20 @@ fn what_is_proved() {
         age_s: 240,
         max_age_s: 86_400,
         builds: vec![build(8, "https://acme.example/builder"), build(9, "https://acme.example/builder")],
-        sources: vec![UsedSource { id: world.id(7), index: 7, version: "7.2.0".into(), held: vec![] }],
+        sources: vec![UsedSource {
+            id: world.id(7),
+            index: 7,
+            version: "7.2.0".into(),
+            held: vec![],
+            examined: vec![],
+        }],
         further_inputs: 1,
         namespace: ACME.into(),
         authority: world.id(2),
+        epoch: 0,
         state_index: 13,
         state_time: T - 100,
+        policy: None,
         warnings: vec![],
     };
     assert_eq!(installable, expected);
@@ -352,11 +368,7 @@ fn states() {
     let cases: &[(&str, Edit)] = &[
         ("installable", |_| ()),
         ("unknown-rules", |world| world.rules = 2),
-        ("epoch-not-supported", |world| {
-            let value = format!("1 {} 2\n", world.id(2));
-            world.lie("authority pkg:generic/acme/", Some(&value));
-        }),
-        ("not-pinned", |world| {
+        ("authority-chain", |world| {
             let value = format!("0 {} 2\n", world.id(0));
             world.lie("authority pkg:generic/acme/", Some(&value));
         }),
@@ -377,7 +389,8 @@ fn states() {
             let value = format!("withdrawn 10 {}\n", Digest([9; 32]));
             world.lie(&world.key_of(Kind::Update, 10), Some(&value));
         }),
-        ("rebuild-failed", |world| {
+        ("unreadable-value", |world| world.lie("policy", Some("policy\n"))),
+        ("not-proved", |world| {
             let value = format!("build 8\n{PARTY} FAILED {} 12\n", Digest([9; 32]));
             world.lie(&world.key_of(Kind::Build, 8), Some(&value));
         }),
@@ -503,6 +516,19 @@ fn what_admission_would_have_refused() {
 }
 
 #[test]
+fn a_build_that_was_logged_after_the_update() {
+    let fixture = lawless(None, |it| {
+        let (_, source) = it.force(plain_source(), &[21]);
+        let later = Digest::of(&crate::record::pae(plain_build().to_json().as_bytes()));
+        let (_, update) = it.force(plain_update(&[later]), &[23, 24]);
+        let (_, build) = it.force(plain_build(), &[21]);
+        vec![source, update, build]
+    });
+    let id = fixture.world.id(5);
+    assert_eq!(fixture.judge().verdict, Err(Refusal::BuildAfterUpdate { id, index: 5, update: 4 }));
+}
+
+#[test]
 fn before_the_authority() {
     let mut world = World::new();
     let (_, source) = world.force(plain_source(), &[21]);
@@ -574,7 +600,10 @@ fn one_place_under_many_names() {
     assert_eq!((known.sources.len(), known.further_inputs), (1, 0));
     let released = records::released(&fixture.bundle.records).unwrap();
     let sha256s = |subjects: &[Subject]| subjects.iter().map(|subject| subject.sha256).collect();
-    assert_eq!(records::places(&released.sources, sha256s).lower(&world::file("shield.tar").sha256, u64::MAX), [0]);
+    assert_eq!(
+        dependencies::places(&released.sources, sha256s).lower(&world::file("shield.tar").sha256, u64::MAX),
+        [0]
+    );
 }
 
 #[test]
@@ -624,14 +653,13 @@ fn parties_in_the_status() {
     });
     let size = fixture.sizes.1;
     let with = |fixture: &mut Fixture, keys: &[&str]| {
-        let mut all = fixture.world.keys(&fixture.indices, &fixture.ask.product, &fixture.ask.channel);
+        let (_, mut all) = fixture.world.stated(&fixture.indices, &fixture.ask.product, &fixture.ask.channel, size);
         all.extend(keys.iter().map(|key| key.to_string()));
         fixture.bundle.status = fixture.world.status(size, THREE, &[2, 12], &all);
     };
+    // It said nothing about any of these records.
     with(&mut fixture, &["authority https://rebuild.example.ch"]);
-    assert_eq!(fixture.refused(), "installable");
-    fixture.bundle.status.records[1].proof[0] = Hash([7; 32]);
-    assert_eq!(fixture.refused(), "not-included");
+    assert_eq!(fixture.refused(), "surplus-record");
     with(&mut fixture, &[]);
     assert_eq!(fixture.refused(), "surplus-record");
 }
@@ -824,9 +852,10 @@ fn nobody_fills_the_memory() {
         world.admit(authority.into_statement(), &[10]);
     });
     let asked = fixture.bundle.status.clone();
-    let mut keys = fixture.world.keys(&fixture.indices, &fixture.ask.product, &fixture.ask.channel);
+    let (product, size) = (&fixture.ask.product, fixture.sizes.1);
+    let (records, mut keys) = fixture.world.stated(&fixture.indices, product, &fixture.ask.channel, size);
     keys.extend([format!("authority {PARTY}"), "z".repeat(1 << 20)]);
-    fixture.bundle.status = fixture.world.status(fixture.sizes.1, THREE, &[2, 12], &keys);
+    fixture.bundle.status = fixture.world.status(size, THREE, &records, &keys);
     let judgement = fixture.judge();
     assert!(judgement.verdict.is_ok());
     assert_eq!(judgement.learned.unwrap().status, Some(asked));
@@ -858,6 +887,7 @@ fn keys_of_a_status() {
         format!("build {one}"),
         format!("build {three}"),
         "channel pkg:generic/acme/shield stable".to_string(),
+        "policy".to_string(),
         format!("source {one}"),
         format!("update {nine}"),
     ];
@@ -994,10 +1024,12 @@ fn vectors() {
 /// Every refusal stands in the module's table, and has a test above.
 #[test]
 fn the_table_is_whole() {
-    let (chapter, code, tests) = (include_str!("../verdict.rs"), include_str!("refusal.rs"), include_str!("tests.rs"));
+    let (chapter, code) = (include_str!("../../verdict.md"), include_str!("refusal.rs"));
+    let tests = [include_str!("tests.rs"), include_str!("tests/chains.rs"), include_str!("tests/policies.rs")].concat();
+    let tests = [tests.as_str(), include_str!("tests/words.rs")].concat();
     let names = code.split("pub fn name(&self)").nth(1).and_then(|rest| rest.split("pub fn todo").next()).unwrap();
     let names: Vec<_> = names.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    assert_eq!(names.len(), 51);
+    assert_eq!(names.len(), 59);
     for name in names {
         assert!(chapter.contains(&format!("`{name}`")), "{name} stands in no step");
         let upper = |word: &str| format!("{}{}", word[..1].to_uppercase(), &word[1..]);

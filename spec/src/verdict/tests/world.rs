@@ -9,10 +9,14 @@ use crate::map::{self, Tiles};
 use crate::merkle::{Hash, TreeHead, leaf_hash, naive};
 use crate::note::{KeyKind, Note, Skey};
 use crate::record::{
-    Build, Dependency, Digest, Kind, Predicate, Product, Record, Source, Statement, Subject, Update, envelope, pae,
+    Build, Dependency, Digest, Kind, Policy, Predicate, Product, Rebuild, Record, Review, Severity, Source, Statement,
+    Subject, Update, What, Withdrawal, envelope, pae,
 };
-use crate::state::{self, ChannelValue, StateEntry, TargetLine};
-use alloc::{collections::BTreeMap, format, string::String, string::ToString, vec, vec::Vec};
+use crate::state::{
+    self, BuildValue, ChannelValue, Outcome, PolicyValue, Rebuilt, SourceValue, StateEntry, TargetLine, UpdateValue,
+    Word,
+};
+use alloc::{collections::BTreeMap, collections::BTreeSet, format, string::String, string::ToString, vec, vec::Vec};
 use ed25519_dalek::{Signer as _, SigningKey};
 
 pub(super) const ORIGIN: &str = "log.acme.example/updates";
@@ -40,6 +44,11 @@ pub(super) fn keyid(seed: u8) -> Digest {
     public(seed).keyid()
 }
 
+/// A party: its next epochs by key 30, its rebuilds by 31, its reviews by 32.
+pub(super) fn party(name: &str) -> Authority {
+    authority(name, &[(RoleName::Authority, 1, &[30]), (RoleName::Rebuild, 1, &[31]), (RoleName::Review, 1, &[32])])
+}
+
 /// Epoch 0 of a namespace, with these roles: threshold and keys by seed.
 pub(super) fn authority(namespace: &str, roles: &[(RoleName, u64, &[u8])]) -> Authority {
     let namespace = Namespace::parse(namespace).unwrap();
@@ -56,8 +65,9 @@ pub(super) fn authority(namespace: &str, roles: &[(RoleName, u64, &[u8])]) -> Au
 
 /// The vendor's: sources and builds by key 21, updates by two of 23, 24 and 25.
 pub(super) fn acme() -> Authority {
-    use RoleName::{Authority, Build, Source, Update};
-    authority(ACME, &[(Authority, 1, &[20]), (Source, 1, &[21]), (Build, 1, &[21]), (Update, 2, &[23, 24, 25])])
+    use RoleName::{Authority, Build, Source, Update, Withdraw};
+    let build = [(Authority, 1, &[20][..]), (Source, 1, &[21]), (Build, 1, &[21])];
+    authority(ACME, &[&build[..], &[(Update, 2, &[23, 24, 25]), (Withdraw, 1, &[26])]].concat())
 }
 
 /// A subject whose bytes are its name, so to speak.
@@ -92,6 +102,30 @@ pub(super) fn update(files: &[&str], version: &str, target: &str, sequence: u64,
         builds: builds.to_vec(),
     };
     Statement { subjects: files.iter().map(|name| file(name)).collect(), predicate: Predicate::Update(update) }
+}
+
+pub(super) fn rebuild(party: &str, build: Digest, outcome: Rebuilt) -> Statement {
+    let (log, party) = (ORIGIN.into(), Namespace::parse(party).unwrap());
+    let rebuild = Rebuild { log, party, build, outcome, time: T - 500, rebuilt: Vec::new() };
+    Statement { subjects: vec![file("shield-7.2.0.pkg")], predicate: Predicate::Rebuild(rebuild) }
+}
+
+pub(super) fn review(party: &str, of: Digest, what: What, outcome: Outcome) -> Statement {
+    let (log, party) = (ORIGIN.into(), Namespace::parse(party).unwrap());
+    let review = Review { log, of, party, what, outcome, time: T - 500, centre: "Glarus".into() };
+    let subject = if what == What::Policy { Subject::of_name(ORIGIN) } else { file("shield-7.2.0.tar") };
+    Statement { subjects: vec![subject], predicate: Predicate::Review(review) }
+}
+
+pub(super) fn withdrawal(updates: &[Digest]) -> Statement {
+    let (log, updates, reason) = (ORIGIN.into(), updates.to_vec(), "it deletes what it should keep".into());
+    let withdrawal = Withdrawal { log, updates, reason, severity: Severity::Critical, replacement: None };
+    Statement { subjects: vec![file("shield-7.2.0.pkg")], predicate: Predicate::Withdrawal(withdrawal) }
+}
+
+pub(super) fn policy(text: &str, epoch: u64, previous: Option<Digest>) -> Statement {
+    let policy = Policy { log: ORIGIN.into(), epoch, previous, policy: text.into() };
+    Statement { subjects: vec![Subject::of_name(ORIGIN)], predicate: Predicate::Policy(policy) }
 }
 
 /// Who cosigned, and when.
@@ -177,25 +211,60 @@ impl World {
         let (record, index) = (Self::record(&statement, seeds), self.size());
         let signatures: Vec<_> = record.signatures.iter().map(|one| (one.keyid.unwrap(), one.sig.clone())).collect();
         self.entries.push(record.entry(&signatures).unwrap());
+        self.say(&record, index);
+        (record.id, index)
+    }
+
+    /// The same, where neither id nor index matters.
+    pub(super) fn put(&mut self, statement: Statement, seeds: &[u8]) {
+        self.force(statement, seeds);
+    }
+
+    /// What the state says once a record is logged.
+    fn say(&mut self, record: &Record, index: u64) {
         let id = record.id;
-        match &record.statement.predicate {
+        let (key, value) = match &record.statement.predicate {
             Predicate::Authority(authority) => {
-                self.values.insert(state::authority_key(authority.namespace.as_str()), format!("0 {id} {index}\n"));
+                (state::authority_key(authority.namespace.as_str()), format!("{} {id} {index}\n", authority.epoch))
             }
-            Predicate::Source(_) => drop(self.values.insert(state::source_key(&id), format!("source {index}\n"))),
-            Predicate::Build(_) => drop(self.values.insert(state::build_key(&id), format!("build {index}\n"))),
+            Predicate::Source(_) => (state::source_key(&id), format!("source {index}\n")),
+            Predicate::Build(_) => (state::build_key(&id), format!("build {index}\n")),
             Predicate::Update(update) => {
                 let line = TargetLine { sequence: update.sequence, id, index };
-                let value = ChannelValue {
-                    sequence: update.sequence,
-                    targets: BTreeMap::from([(update.target.clone(), line)]),
-                };
+                let targets = BTreeMap::from([(update.target.clone(), line)]);
+                let value = ChannelValue { sequence: update.sequence, targets };
                 self.values.insert(state::channel_key(update.product.as_str(), &update.channel), value.to_text());
-                self.values.insert(state::update_key(&id), format!("live {index}\n"));
+                (state::update_key(&id), format!("live {index}\n"))
             }
-            other => panic!("a record of kind {}", other.kind()),
-        }
-        (id, index)
+            Predicate::Rebuild(Rebuild { party, build, outcome, .. }) => {
+                let key = state::build_key(build);
+                let mut value = BuildValue::parse(&self.values[&key]).unwrap();
+                value.rebuilds.insert(party.to_string(), Word { says: *outcome, id, index });
+                (key, value.to_text())
+            }
+            Predicate::Review(Review { party, of, what: What::Source(claim), outcome, .. }) => {
+                let key = state::source_key(of);
+                let mut value = SourceValue::parse(&self.values[&key]).unwrap();
+                value.reviews.insert((party.to_string(), *claim), Word { says: *outcome, id, index });
+                (key, value.to_text())
+            }
+            Predicate::Review(Review { party, outcome, .. }) => {
+                let mut value = PolicyValue::parse(&self.values[state::POLICY_KEY]).unwrap();
+                value.reviews.insert(party.to_string(), Word { says: *outcome, id, index });
+                (state::POLICY_KEY.into(), value.to_text())
+            }
+            Predicate::Policy(policy) => (state::POLICY_KEY.into(), format!("{} {id} {index}\n", policy.epoch)),
+            Predicate::Withdrawal(withdrawal) => {
+                for update in &withdrawal.updates {
+                    let key = state::update_key(update);
+                    let UpdateValue::Live { index } = UpdateValue::parse(&self.values[&key]).unwrap() else { panic!() };
+                    self.values.insert(key, UpdateValue::Withdrawn { index, by: id }.to_text());
+                }
+                return;
+            }
+            Predicate::Access(_) => panic!("a record of kind access"),
+        };
+        self.values.insert(key, value);
     }
 
     fn tiles(values: &BTreeMap<String, String>) -> Tiles {
@@ -266,14 +335,67 @@ impl World {
         Bundle { checkpoint, records: indices.iter().map(|index| self.proved(*index, size)).collect(), status }
     }
 
-    /// The keys that a status for these records has, and the index of the vendor's authority.
-    pub(super) fn keys(&self, indices: &[u64], product: &Product, channel: &str) -> Vec<String> {
+    fn records(&self, size: u64) -> impl Iterator<Item = (u64, Record)> {
+        let read = |entry: &Vec<u8>| Record::parse_entry(entry).ok();
+        (0..size).zip(&self.entries).filter_map(move |(index, entry)| Some((index, read(entry)?)))
+    }
+
+    /// What the status of a size has for these records, as a log makes it: indices and keys.
+    pub(super) fn stated(
+        &self,
+        indices: &[u64],
+        product: &Product,
+        channel: &str,
+        size: u64,
+    ) -> (Vec<u64>, Vec<String>) {
         let mut keys = vec![state::authority_key(ACME), state::channel_key(product.as_str(), channel)];
-        for index in indices {
+        keys.push(state::POLICY_KEY.into());
+        keys.extend(indices.iter().filter(|index| **index < size).map(|index| {
             let record = Record::parse_entry(&self.entries[*index as usize]).unwrap();
-            keys.push(format!("{} {}", record.kind(), record.id));
+            format!("{} {}", record.kind(), record.id)
+        }));
+        let values = &self.before[&size];
+        let said: String = keys[3..].iter().filter_map(|key| values.get(key)).cloned().collect();
+        // Ids of words and parties stand in the values; no two ids are alike, so any word of them may be looked for.
+        let words: BTreeSet<&str> = said.split([' ', '\n']).collect();
+        let mut records = Vec::new();
+        for (index, record) in self.records(size) {
+            let named = match &record.statement.predicate {
+                Predicate::Authority(authority) => {
+                    let namespace = authority.namespace.as_str();
+                    if words.contains(namespace) {
+                        keys.push(state::authority_key(namespace));
+                    }
+                    namespace == ACME || words.contains(namespace)
+                }
+                Predicate::Rebuild(_) | Predicate::Review(_) | Predicate::Withdrawal(_) => {
+                    words.contains(record.id.to_string().as_str())
+                }
+                _ => false,
+            };
+            if named {
+                records.push(index);
+            }
         }
-        keys
+        (records, keys)
+    }
+
+    /// What a status of a size has that proves the policy on record.
+    pub(super) fn policy_status(&self, size: u64, cosigners: Cosigners<'_>) -> Status {
+        let value = self.before[&size].get(state::POLICY_KEY).cloned().unwrap_or_default();
+        let words: BTreeSet<&str> = value.split([' ', '\n']).collect();
+        let (mut records, mut keys) = (Vec::new(), vec![state::POLICY_KEY.into()]);
+        for (index, record) in self.records(size) {
+            let party = match &record.statement.predicate {
+                Predicate::Authority(authority) => Some(authority.namespace.as_str()),
+                _ => None,
+            };
+            keys.extend(party.filter(|party| words.contains(party)).map(state::authority_key));
+            if words.contains(record.id.to_string().as_str()) || party.is_some_and(|party| words.contains(party)) {
+                records.push(index);
+            }
+        }
+        self.status(size, cosigners, &records, &keys)
     }
 
     pub(super) fn id(&self, index: u64) -> Digest {

@@ -1,0 +1,69 @@
+//! Mangling: whatever is done to one byte of an accepted text, it is refused, or read as exactly what it now says.
+//!
+//! A byte is set to other values, bytes are put in, the text is cut off, everywhere. All 256 values are tried in texts of
+//! up to [`ALL_UP_TO`] bytes; in longer ones those of [`FEW`] and three flips of a bit, and in texts of more than
+//! [`FEW_UP_TO`] bytes, most of which is base64 of keys and signatures, four values. Policies are slow to read, for each of
+//! their keys is a point of a curve: all values up to [`ALL_OF_A_POLICY_UP_TO`] bytes, and of the largest every 16th byte.
+
+use super::Chapter;
+use super::format::Vector;
+
+const ALL_UP_TO: usize = 600;
+const FEW_UP_TO: usize = 1_000;
+const ALL_OF_A_POLICY_UP_TO: usize = 120;
+/// What means something in one of the formats, or nearly.
+const FEW: [u8; 12] = *b"\n\r\t \0=+-019A";
+
+/// Mangles one vector; returns how many texts were tried, and how many of them were accepted.
+pub fn mangle(chapter: &Chapter, vector: &Vector) -> (usize, usize) {
+    let Some(accepts) = chapter.accepts else { return (0, 0) };
+    let body = &vector.body;
+    let Some(same) = accepts(vector, body) else { return (0, 0) };
+    assert_eq!(same, *body, "{}/{} is not written as read", chapter.name, vector.name);
+    let (mut tried, mut accepted) = (0, 0);
+    let mut one = |mangled: &[u8], what: &dyn Fn() -> String| {
+        tried += 1;
+        if let Some(written) = accepts(vector, mangled) {
+            accepted += 1;
+            let (name, lossy) = (&vector.name, String::from_utf8_lossy);
+            let (what, have, need) = (what(), lossy(&written), lossy(mangled));
+            assert!(written == mangled, "{}/{name}, {what}: read {need:?}, wrote {have:?}", chapter.name);
+        }
+    };
+    let mut mangled = body.clone();
+    let policy = chapter.name == "policy";
+    let all_up_to = if policy { ALL_OF_A_POLICY_UP_TO } else { ALL_UP_TO };
+    let values = |byte| values(body.len(), all_up_to, byte);
+    let step = if policy && body.len() > FEW_UP_TO { 16 } else { 1 };
+    for at in 0..body.len() {
+        one(&body[..at], &|| format!("cut at {at}"));
+        if at % step != 0 {
+            continue;
+        }
+        for value in values(body[at]) {
+            mangled[at] = value;
+            one(&mangled, &|| format!("byte {at} set to 0x{value:02x}"));
+        }
+        mangled[at] = body[at];
+    }
+    for at in (0..=body.len()).step_by(step) {
+        let mut longer = [&body[..at], &[0], &body[at..]].concat();
+        for value in values(*body.get(at).unwrap_or(&b'\n')) {
+            longer[at] = value;
+            one(&longer, &|| format!("byte 0x{value:02x} put in at {at}"));
+        }
+    }
+    (tried, accepted)
+}
+
+/// The values tried where this byte stands, in a text of this length.
+fn values(length: usize, all_up_to: usize, byte: u8) -> Vec<u8> {
+    let flips = [byte ^ 1, byte ^ 0x20, byte ^ 0x80];
+    if length <= all_up_to {
+        (0..=255).collect()
+    } else if length <= FEW_UP_TO {
+        flips.into_iter().chain(FEW).collect()
+    } else {
+        flips.into_iter().chain([b'\n']).collect()
+    }
+}
