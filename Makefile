@@ -34,3 +34,7 @@ bench-latency: build ## from a submission to its cosigned proof, on an idle log
 # With the profile and the features of everything else, so that only criterion and the benchmark are built beside it.
 bench-spec: ## what the specification costs: proofs, checkpoints, records, verdicts, against their limits
 	$(CARGO) bench --locked --workspace --profile dev --bench spec
+
+SECONDS ?= 10
+fuzz: ## fuzzes every parser and every decision, SECONDS=n each
+	@.ci/fuzz $(SECONDS)
