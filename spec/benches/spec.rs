@@ -238,6 +238,8 @@ fn verdict(criterion: &mut Criterion) {
         held: 0,
         no_rebuild: Vec::new(),
         allow_git_commit: false,
+        follow: 0,
+        policy_epoch: None,
     };
     let sha256 = Digest::of(b"the bytes of shield-7.2.0.pkg");
     let ask = Ask { sha256, name: None, product, channel: "stable".into(), target: "linux-x86_64".into() };

@@ -7,7 +7,7 @@
 mod world;
 
 use spec::admission::Admission;
-use spec::authority::{Authority, Namespace};
+use spec::authority::{Authority, Namespace, RoleName};
 use spec::bundle::{Bundle, Status};
 use spec::checkpoint::{self, Checkpoint};
 use spec::json::{self, Value};
@@ -18,11 +18,12 @@ use spec::note::{Note, Skey, Vkey};
 use spec::policy::{MAX_GROUPS, MAX_LOGS, MAX_WITNESSES, Policy};
 use spec::proof::subtree::{self, Subtree};
 use spec::proof::{self, MAX_PROOF_HASHES, Plan};
-use spec::record::{Digest, Product, Record, Statement};
+use spec::record::manifest::Manifest;
+use spec::record::{Digest, Predicate, Product, Record, Statement};
 use spec::state::{self, StateEntry};
 use spec::tile::{self, Tile};
 use spec::tlog_proof::TlogProof;
-use spec::verdict::{self, Ask, Latest, Memory, Stale, Trust};
+use spec::verdict::{self, Ask, Latest, Memory, Party, Stale, Trust};
 use spec::witness::{self, AddCheckpoint, SignSubtree};
 use spec::{api, cosignature, entry_bundle};
 use std::collections::BTreeMap;
@@ -37,21 +38,15 @@ pub struct Target {
     pub run: fn(&[u8]),
     /// The chapters whose vectors are its corpus.
     pub chapters: &'static [&'static str],
-    /// What else it starts from.
-    pub seeds: &'static [&'static [u8]],
-}
-
-/// Runs the target of a name.
-pub fn run(name: &str, bytes: &[u8]) {
-    let target = TARGETS.iter().find(|target| target.name == name);
-    (target.unwrap_or_else(|| panic!("no target {name}")).run)(bytes);
+    /// Makes what else it starts from.
+    pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
 const fn target(
     name: &'static str,
     run: fn(&[u8]),
     chapters: &'static [&'static str],
-    seeds: &'static [&'static [u8]],
+    seeds: fn() -> Vec<Vec<u8>>,
 ) -> Target {
     Target { name, run, chapters, seeds }
 }
@@ -65,65 +60,104 @@ const STEPS: &[&[u8]] = &[
     b"\x03\x08\x1e\x0c\x0d\x02\x00\x03\x01",
     b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17",
 ];
-const BUNDLES: &[&[u8]] = &[include_bytes!("../vectors/verdict/shield-7.2.0.pkg.glarus")];
-const STATEMENTS: &[&[u8]] = &[
-    br#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"shield.pkg","digest":{"sha256":"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"}}],"predicateType":"urn:glarus:update:v1","predicate":{"log":"log.acme.example/updates","product":"pkg:generic/acme/shield","version":"7.2.0","channel":"stable","target":"","sequence":41,"builds":["5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"]}}"#,
-    br#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"a.tar","digest":{"sha256":"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae","gitCommit":"0123456789012345678901234567890123456789"}}],"predicateType":"urn:glarus:source:v1","predicate":{"log":"log.acme.example/updates","products":["pkg:generic/acme/shield"],"version":"7.2.0","heldAt":["https://example.ch/"]}}"#,
-    br#"{"_type":"https://in-toto.io/Statement/v0.1","subject":[{"name":"a","digest":{"sha256":"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"}}],"predicateType":"https://slsa.dev/provenance/v1","predicate":{"buildDefinition":{"buildType":"https://b","resolvedDependencies":[{"uri":"https://u","digest":{"sha256":"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"}}]},"runDetails":{"builder":{"id":"https://b"}}}}"#,
-];
-const ENVELOPES: &[&[u8]] = &[
-    br#"{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","sig":"AAAA"}]}"#,
-];
-const AUTHORITIES: &[&[u8]] = &[
-    br#"{"log":"log.acme.example/updates","namespace":"pkg:generic/acme/","epoch":0,"previous":null,"keys":{},"roles":{"authority":{"threshold":1,"keyids":[]}},"distrust":[],"allowGitCommit":false}"#,
-];
+const BUNDLE: &[u8] = include_bytes!("../vectors/verdict/shield-7.2.0.pkg.glarus");
+
+fn owned(seeds: &[&[u8]]) -> Vec<Vec<u8>> {
+    seeds.iter().map(|seed| seed.to_vec()).collect()
+}
+
+fn none() -> Vec<Vec<u8>> {
+    Vec::new()
+}
+
+fn steps() -> Vec<Vec<u8>> {
+    owned(STEPS)
+}
+
+fn bundles() -> Vec<Vec<u8>> {
+    owned(&[BUNDLE])
+}
+
+fn statuses() -> Vec<Vec<u8>> {
+    vec![Bundle::parse(BUNDLE).unwrap().status.to_json().into()]
+}
+
+/// The entries of the bundle, and of the small vendor.
+fn entries() -> Vec<Vec<u8>> {
+    let bundle = Bundle::parse(BUNDLE).unwrap();
+    let proved = bundle.records.into_iter().chain(bundle.status.records).map(|record| record.entry);
+    let source = world::submission(&world::source("a.tar"), &[2]);
+    proved.chain([source]).collect()
+}
+
+fn payloads() -> Vec<Vec<u8>> {
+    entries().iter().map(|entry| Record::parse_entry(entry).unwrap().payload).collect()
+}
+
+fn authorities() -> Vec<Vec<u8>> {
+    let all = [(RoleName::Authority, 1, [2].as_slice()), (RoleName::Update, 2, &[3, 4])];
+    let statement = world::authority(world::ACME, &all);
+    let Predicate::Authority(authority) = statement.predicate else { unreachable!() };
+    vec![authority.to_json().into()]
+}
+
+fn manifests() -> Vec<Vec<u8>> {
+    let line = |name: &str| format!("{}  3  {name}\n", Digest::of(name.as_bytes()));
+    vec![(line("db/empty.sig") + &line("db/main.sig")).into()]
+}
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
-    target("note", note, &["note", "checkpoint", "witness"], &[]),
-    target("vkey", vkey, &["note", "policy"], &[]),
-    target("skey", skey, &["note", "witness"], &[b"PRIVATE+KEY+example.com/foo+530d903a+AQAA"]),
-    target("checkpoint", checkpoint, &["checkpoint"], &[]),
-    target("checkpoint_open", checkpoint_open, &["checkpoint", "note"], &[]),
-    target("cosignature", cosignatures, &["cosignature", "policy"], &[]),
-    target("policy", policy, &["policy", "tlog_proof"], &[]),
-    target("policy_evaluate", policy_evaluate, &["policy", "tlog_proof"], &[]),
-    target("tlog_proof", tlog_proof, &["tlog_proof"], &[]),
-    target("tile_path", tile_path, &["tile"], &[]),
-    target("tile_hashes", tile_hashes, &["tile"], &[&[7; 64]]),
-    target("tile_authenticate", tile_authenticate, &[], STEPS),
-    target("entry_bundle", entry_bundles, &["entry_bundle"], &[]),
-    target("proof_verify", proof_verify, &[], STEPS),
-    target("witness_add_checkpoint", witness_add_checkpoint, &["witness"], &[]),
-    target("witness_judge", witness_judge, &["witness"], &[]),
-    target("witness_sign_subtree", witness_sign_subtree, &["witness"], &[]),
-    target("witness_judge_subtree", witness_judge_subtree, &["witness"], &[]),
-    target("witness_answers", witness_answers, &["witness"], &[b"20852014\n"]),
-    target("mirror_add_entries", mirror_add_entries, &["mirror"], &[]),
-    target("mirror_judge_upload", mirror_judge_upload, &["mirror"], &[]),
-    target("mirror_info", mirror_info, &["mirror"], &[b"7\n3\nAAAA\n"]),
-    target("json", json_value, &["json"], STATEMENTS),
-    target("record_submission", record_submission, &[], ENVELOPES),
-    target("record_entry", record_entry, &[], ENVELOPES),
-    target("statement", statement, &[], STATEMENTS),
-    target("authority", authority, &[], AUTHORITIES),
-    target("namespace", namespace, &[], &[b"*", b"pkg:generic/acme/", b"https://rebuild.example.ch"]),
-    target("product", product, &[], &[b"pkg:generic/acme/shield", b"pkg:npm/%40acme/shield"]),
-    target("admission_judge", admission_judge, &[], STEPS),
-    target("map_verify", map_verify, &[], STEPS),
-    target("map_tile", map_tile, &["map"], &[b"\x00", b"\x03\xab\xa0"]),
-    target("state_entry", state_entry, &["state"], &[]),
-    target("state_values", state_values, &["state"], &[]),
-    target("bundle", bundle, &[], BUNDLES),
-    target("status", status, &[], BUNDLES),
-    target("verdict_judge", verdict_judge, &[], BUNDLES),
-    target("api_submitted", api_submitted, &[], &[br#"{"index":2,"id":"5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"}"#]),
-    target("api_problem", api_problem, &[], &[br#"{"type":"urn:glarus:refusal:x","status":422,"detail":"d"}"#]),
+    target("note", note, &["note", "checkpoint", "witness"], none),
+    target("vkey", vkey, &["note", "policy"], none),
+    target("skey", skey, &["note", "witness"], || owned(&[b"PRIVATE+KEY+example.com/foo+530d903a+AQAA"])),
+    target("checkpoint", checkpoint, &["checkpoint"], none),
+    target("checkpoint_open", checkpoint_open, &["checkpoint", "note"], none),
+    target("cosignature", cosignatures, &["cosignature", "policy"], none),
+    target("policy", policy, &["policy", "tlog_proof"], none),
+    target("policy_evaluate", policy_evaluate, &["policy", "tlog_proof"], none),
+    target("tlog_proof", tlog_proof, &["tlog_proof"], none),
+    target("tile_path", tile_path, &["tile"], none),
+    target("tile_hashes", tile_hashes, &["tile"], || owned(&[&[7; 64]])),
+    target("tile_authenticate", tile_authenticate, &[], steps),
+    target("entry_bundle", entry_bundles, &["entry_bundle"], none),
+    target("proof_verify", proof_verify, &[], steps),
+    target("witness_add_checkpoint", witness_add_checkpoint, &["witness"], none),
+    target("witness_judge", witness_judge, &["witness"], none),
+    target("witness_sign_subtree", witness_sign_subtree, &["witness"], none),
+    target("witness_judge_subtree", witness_judge_subtree, &["witness"], none),
+    target("witness_answers", witness_answers, &["witness"], || owned(&[b"20852014\n"])),
+    target("mirror_add_entries", mirror_add_entries, &["mirror"], none),
+    target("mirror_judge_upload", mirror_judge_upload, &["mirror"], none),
+    target("mirror_info", mirror_info, &["mirror"], || owned(&[b"7\n3\nAAAA\n"])),
+    target("json", json_value, &["json"], payloads),
+    target("record_submission", record_submission, &[], entries),
+    target("record_entry", record_entry, &[], entries),
+    target("statement", statement, &[], payloads),
+    target("authority", authority, &[], authorities),
+    target("namespace", namespace, &[], || owned(&[b"*", b"pkg:generic/acme/", b"https://rebuild.example.ch"])),
+    target("manifest", manifest, &[], manifests),
+    target("product", product, &[], || owned(&[b"pkg:generic/acme/shield", b"pkg:npm/%40acme/shield"])),
+    target("admission_judge", admission_judge, &[], steps),
+    target("map_verify", map_verify, &[], steps),
+    target("map_tile", map_tile, &["map"], || owned(&[b"\x00", b"\x03\xab\xa0"])),
+    target("state_entry", state_entry, &["state"], none),
+    target("state_values", state_values, &["state"], none),
+    target("bundle", bundle, &[], bundles),
+    target("status", status, &[], statuses),
+    target("verdict_follow", verdict_follow, &[], statuses),
+    target("verdict_judge", verdict_judge, &[], bundles),
+    target("api_submitted", api_submitted, &[], || {
+        owned(&[br#"{"index":2,"id":"5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"}"#])
+    }),
+    target("api_problem", api_problem, &[], || {
+        owned(&[br#"{"type":"urn:glarus:refusal:x","status":422,"detail":"d"}"#])
+    }),
 ];
 
-/// The most bytes that what was read may take when it is written: as many as were read.
+/// What was read is written as it was.
 fn again(bytes: &[u8], written: impl AsRef<[u8]>) {
-    assert_eq!(bytes, written.as_ref(), "what was read is written otherwise");
+    assert_eq!(bytes, written.as_ref());
 }
 
 fn note(bytes: &[u8]) {
@@ -148,7 +182,8 @@ fn skey(bytes: &[u8]) {
 }
 
 fn checkpoint(bytes: &[u8]) {
-    if let Some((text, checkpoint)) = from_utf8(bytes).ok().and_then(|text| Some((text, Checkpoint::parse(text).ok()?))) {
+    if let Some((text, checkpoint)) = from_utf8(bytes).ok().and_then(|text| Some((text, Checkpoint::parse(text).ok()?)))
+    {
         again(text.as_bytes(), checkpoint.to_text());
         assert!(checkpoint.head.size < 1 << 63);
     }
@@ -383,7 +418,10 @@ fn witness_judge(bytes: &[u8]) {
             Ok(accepted) => {
                 let head = accepted.checkpoint.head;
                 assert_eq!(request.old_size, latest.map_or(0, |latest| latest.size));
-                assert!(head.size >= request.old_size && latest.is_none_or(|latest| latest.size < head.size || *latest == head));
+                assert!(
+                    head.size >= request.old_size
+                        && latest.is_none_or(|latest| latest.size < head.size || *latest == head)
+                );
                 let note = Note::parse(accepted.note.to_string().as_bytes()).unwrap();
                 assert_eq!(checkpoint::open(&note, &log_keys()), Ok(accepted.checkpoint));
             }
@@ -532,7 +570,10 @@ fn authority(bytes: &[u8]) {
 fn namespace(bytes: &[u8]) {
     if let Some(namespace) = from_utf8(bytes).ok().and_then(|text| Namespace::parse(text).ok()) {
         again(bytes, namespace.as_str());
-        assert_eq!([namespace.is_root(), namespace.is_product(), namespace.is_party()].iter().filter(|is| **is).count(), 1);
+        assert_eq!(
+            [namespace.is_root(), namespace.is_product(), namespace.is_party()].iter().filter(|is| **is).count(),
+            1
+        );
         assert!(namespace.prefixes().all(|prefix| namespace.as_str().starts_with(prefix)));
     }
 }
@@ -541,6 +582,14 @@ fn product(bytes: &[u8]) {
     if let Some(product) = from_utf8(bytes).ok().and_then(|text| Product::parse(text).ok()) {
         again(bytes, product.as_str());
         assert!(product.prefixes().all(|prefix| product.in_namespace(prefix)));
+    }
+}
+
+fn manifest(bytes: &[u8]) {
+    if let Ok(manifest) = Manifest::parse(bytes) {
+        again(bytes, manifest.to_text());
+        assert_eq!(Manifest::new(manifest.files().to_vec()).as_ref(), Ok(&manifest));
+        assert!(manifest.files().iter().all(|file| manifest.find(&file.sha256, file.path) == Some(file)));
     }
 }
 
@@ -562,7 +611,7 @@ fn admission_judge(bytes: &[u8]) {
                 world::update(one, u64::from(steps.byte() % 4), build)
             }
             _ => {
-                let roles = [(spec::authority::RoleName::Authority, 1, [2].as_slice())];
+                let roles = [(RoleName::Authority, 1, [2].as_slice())];
                 let names = ["pkg:generic/acme/", "pkg:generic/", "pkg:generic/other/", "https://party.example.ch"];
                 world::authority(names[usize::from(steps.byte() % 4)], &roles)
             }
@@ -662,7 +711,8 @@ fn bundle(bytes: &[u8]) {
         let status = bundle.status.to_json();
         assert_eq!(Status::parse(status.as_bytes()).as_ref(), Ok(&bundle.status));
         for record in &bundle.records {
-            let (again, note) = spec::bundle::Proved::from_tlog_proof(record.to_tlog_proof(&bundle.checkpoint)).unwrap();
+            let (again, note) =
+                spec::bundle::Proved::from_tlog_proof(record.to_tlog_proof(&bundle.checkpoint)).unwrap();
             assert_eq!((&again, &note), (record, &bundle.checkpoint));
         }
     }
@@ -688,6 +738,8 @@ static TRUST: LazyLock<Trust> = LazyLock::new(|| Trust {
     held: 0,
     no_rebuild: Vec::new(),
     allow_git_commit: false,
+    follow: 0,
+    policy_epoch: None,
 });
 
 /// Whatever is changed in the bundle: if the file may be installed, it is the one that was released.
@@ -706,6 +758,13 @@ fn verdict_judge(bytes: &[u8]) {
         let again = verdict::judge(&ask, bytes, &TRUST, &memory, 1_795_430_240);
         assert_eq!(again.verdict.is_ok(), judged.verdict.is_ok());
     }
+}
+
+/// No policy is on record there: none is followed.
+fn verdict_follow(bytes: &[u8]) {
+    let party = Party { name: "https://party.example.ch".into(), authority: Digest([1; 32]) };
+    let trust = Trust { follow: 1, parties: vec![party], ..TRUST.clone() };
+    assert!(verdict::follow(bytes, &trust, &Memory::default(), 1_795_430_240).is_err());
 }
 
 fn api_submitted(bytes: &[u8]) {

@@ -1,7 +1,7 @@
 //! Public keys of records, in the one DER form that each has.
 
-use crate::record::Digest;
 use crate::note::strict_ed25519;
+use crate::record::Digest;
 use crate::{ecdsa, ml_dsa};
 use alloc::{borrow::Cow, vec::Vec};
 use core::fmt;
