@@ -1,5 +1,7 @@
 //! The targets by name, as each file of `fuzz_targets` calls its own.
 
+// The seeds and chapters are read by `tests/corpus.rs`.
+#[allow(dead_code)]
 mod targets;
 
 /// Runs the target of a name.

@@ -3,7 +3,8 @@
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::ml_dsa;
 use crate::note::{KeyKind, NoteSignature, Skey, Vkey};
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
+use core::fmt::Write as _;
 
 /// Why a line is not a cosignature of the checkpoint by the key.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -45,7 +46,11 @@ const LABEL: &[u8; 12] = b"subtree/v1\n\0";
 
 /// The message that an Ed25519 cosignature signs.
 fn ed25519_message(text: &str, time: u64) -> Vec<u8> {
-    format!("cosignature/v1\ntime {time}\n{text}").into_bytes()
+    // The two lines before the text have at most 41 bytes.
+    let mut message = String::with_capacity(text.len().saturating_add(41));
+    // Writing to a string cannot fail.
+    let _ = write!(message, "cosignature/v1\ntime {time}\n{text}");
+    message.into_bytes()
 }
 
 /// The `cosigned_message` that an ML-DSA-44 cosignature signs; `None` if a name is empty or longer than 255 bytes.

@@ -8,20 +8,30 @@ use spec::authority::{Authority, Namespace, PublicKey, Role, RoleName};
 use spec::note::{KeyKind, Skey};
 use spec::record::{self, Build, Dependency, Digest, Predicate, Product, Record, Source, Statement, Subject, Update};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// The log's origin.
 pub(crate) const ORIGIN: &str = "log.acme.example/updates";
 /// The vendor's namespace.
 pub(crate) const ACME: &str = "pkg:generic/acme/";
 
+/// The keys by their seeds, made once: a fuzz target asks for them all the time.
+static KEYS: LazyLock<Vec<(Digest, PublicKey)>> = LazyLock::new(|| {
+    let key = |seed: u8| {
+        let skey = Skey::from_seed("key", KeyKind::Ed25519, [seed; 32]).unwrap();
+        let public = PublicKey::from_ed25519(skey.vkey().public().try_into().unwrap()).unwrap();
+        (public.keyid(), public)
+    };
+    (0..8).map(key).collect()
+});
+
 fn public(seed: u8) -> PublicKey {
-    let skey = Skey::from_seed("key", KeyKind::Ed25519, [seed; 32]).unwrap();
-    PublicKey::from_ed25519(skey.vkey().public().try_into().unwrap()).unwrap()
+    KEYS[usize::from(seed)].1.clone()
 }
 
-/// The keyid of a key by its seed.
+/// The keyid of a key by its seed, 0 to 7.
 pub(crate) fn keyid(seed: u8) -> Digest {
-    public(seed).keyid()
+    KEYS[usize::from(seed)].0
 }
 
 /// What stands for a good signature by a key.
@@ -90,6 +100,7 @@ pub(crate) fn submission(statement: &Statement, seeds: &[u8]) -> Vec<u8> {
 }
 
 /// A log as far as admission sees it.
+#[derive(Clone)]
 pub(crate) struct World {
     /// The rows of all entries.
     pub(crate) rows: Rows,
