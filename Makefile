@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO := cargo
 
-.PHONY: help demo test test-long check build needs bench-latency bench-audit load-debian
+.PHONY: help demo test test-long check build needs bench-latency bench-spec bench-audit load-debian fuzz
 
 help: ## lists what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -36,3 +36,11 @@ bench-audit: build ## entries that an audit reads and judges in a second, beside
 
 load-debian: build ## all packages of a Debian suite become records, and the whole is audited; takes some minutes
 	@$$($(CARGO) metadata --locked --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug/glarus-load-debian
+
+# With the profile and the features of everything else, so that only criterion and the benchmark are built beside it.
+bench-spec: ## what the specification costs: proofs, checkpoints, records, verdicts, against their limits
+	$(CARGO) bench --locked --workspace --profile dev --bench spec
+
+SECONDS ?= 10
+fuzz: ## fuzzes every parser and every decision, SECONDS=n each
+	@.ci/fuzz $(SECONDS)
