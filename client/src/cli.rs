@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Install a file, if it may be
     Install(InstallArgs),
+    /// Read every entry of a log again, and judge every admission and every state again
+    Audit(AuditArgs),
     /// Show what a file says; verifies nothing
     Inspect(InspectArgs),
     /// Write shell completions to standard output
@@ -220,6 +222,41 @@ pub(crate) struct InstallArgs {
     /// The folder to install into
     #[arg(long, value_name = "DIR")]
     pub(crate) to: PathBuf,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Nobody's word is taken: entries are hashed, records judged from the first on by the rules of \
+                        admission, states compared with what the records give. Exit code 1 names the first entry \
+                        that should not be there, and the rule.\n\nExamples:\n  glarus audit http://localhost:7370 \
+                        --policy policy\n  glarus audit http://localhost:7370 --policy policy --scratch /var/tmp/acme \
+                        --resume")]
+pub(crate) struct AuditArgs {
+    /// Where the log is: http://host:port
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// Who must have cosigned, and the log's keys in its log lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// A key of the log, where no policy names it; once for each
+    #[arg(long = "vkey", value_name = "VKEY")]
+    pub(crate) vkeys: Vec<String>,
+    /// The log's origin, where keys of several are given
+    #[arg(long)]
+    pub(crate) origin: Option<String>,
+    /// Where rows are kept while it runs: about as many bytes as the log has [default: a temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scratch: Option<PathBuf>,
+    /// Keep what is in the scratch directory at the end, for --resume
+    #[arg(long, requires = "scratch")]
+    pub(crate) keep: bool,
+    /// Go on where the audit in the scratch directory stands, however it ended; then keep it
+    #[arg(long, requires = "scratch")]
+    pub(crate) resume: bool,
+    /// Only compare hashes: judge no record and no state
+    #[arg(long, conflicts_with_all = ["scratch", "keep", "resume"])]
+    pub(crate) hashes_only: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Args, Debug)]

@@ -1,5 +1,6 @@
 //! What each command does: flags in, files and the log asked, a result out.
 
+mod audit;
 mod authority;
 mod bundle;
 mod key;
@@ -45,6 +46,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Verify(args) => verify::verify(args),
         Command::Install(args) => verify::install(args),
         Command::Policy(command) => look::policy(command),
+        Command::Audit(args) => audit::run(&args),
         Command::Inspect(args) => look::inspect(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -161,7 +161,7 @@ fn read_tile(api: &Api, path: &str) -> Answer {
         }
         tile::Path::Entries(index, width) => {
             let first = index * tile::WIDTH;
-            let entries = (first..first + width).map(|index| view.entry(index)).collect::<Result<Vec<_>, _>>()?;
+            let entries = view.entries(first, width)?;
             entry_bundle::encode(&entries).ok_or_else(|| StoreError::Damaged(format!("entry bundle {index}")))?
         }
     };
