@@ -136,6 +136,7 @@ pub fn verify(text: &str, line: &NoteSignature, key: &Vkey) -> Result<u64, Cosig
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn what_is_no_cosignature() {
