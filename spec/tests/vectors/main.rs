@@ -11,6 +11,7 @@ mod format;
 mod keys;
 mod mangle;
 
+mod admission;
 mod checkpoint;
 mod cosignature;
 mod entry_bundle;
@@ -51,6 +52,7 @@ pub struct Chapter {
 }
 
 const CHAPTERS: &[Chapter] = &[
+    Chapter { name: "admission", make: admission::make, run: admission::run, accepts: None },
     Chapter { name: "checkpoint", make: checkpoint::make, run: checkpoint::run, accepts: Some(checkpoint::accepts) },
     Chapter {
         name: "cosignature",
