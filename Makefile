@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO := cargo
 
-.PHONY: help demo test test-long check build needs bench-latency
+.PHONY: help demo test test-long check build needs bench-latency bench-spec bench-audit load-debian fuzz
 
 help: ## lists what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -30,3 +30,17 @@ check: test ## what CI runs: tests, format, lints, documentation
 
 bench-latency: build ## from a submission to its cosigned proof, on an idle log
 	@$$($(CARGO) metadata --locked --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug/glarus-bench-latency
+
+bench-audit: build ## entries that an audit reads and judges in a second, beside the floors of this machine
+	@$$($(CARGO) metadata --locked --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug/glarus-bench-audit
+
+load-debian: build ## all packages of a Debian suite become records, and the whole is audited; takes some minutes
+	@$$($(CARGO) metadata --locked --format-version 1 --no-deps | sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/debug/glarus-load-debian
+
+# With the profile and the features of everything else, so that only criterion and the benchmark are built beside it.
+bench-spec: ## what the specification costs: proofs, checkpoints, records, verdicts, against their limits
+	$(CARGO) bench --locked --workspace --profile dev --bench spec
+
+SECONDS ?= 10
+fuzz: ## fuzzes every parser and every decision, SECONDS=n each
+	@.ci/fuzz $(SECONDS)

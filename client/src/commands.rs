@@ -1,17 +1,23 @@
 //! What each command does: flags in, files and the log asked, a result out.
 
+mod audit;
 mod authority;
 mod bundle;
 mod key;
 mod look;
+mod party;
+mod record;
 mod release;
 mod verify;
+mod withdraw;
 
 use crate::cli::{Cli, Command, LogArgs, Output};
 use anyhow::{Context as _, anyhow};
 use clap::CommandFactory as _;
+use glarus::keys::{self, SecretKey};
 use glarus::net::Log;
 use glarus::table::Table;
+use pkcs8::der::zeroize::Zeroizing;
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -31,11 +37,16 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Authority(command) => authority::run(command),
         Command::Source(args) => release::source(args),
         Command::Build(args) => release::build(args),
+        Command::Rebuild(args) => party::rebuild(&args),
         Command::Update(args) => release::update(args),
+        Command::Withdraw(args) => withdraw::withdraw(&args),
+        Command::Review(args) => party::review(&args),
+        Command::Access(args) => withdraw::access(&args),
         Command::Bundle(args) => bundle::run(args),
         Command::Verify(args) => verify::verify(args),
         Command::Install(args) => verify::install(args),
         Command::Policy(command) => look::policy(command),
+        Command::Audit(args) => audit::run(&args),
         Command::Inspect(args) => look::inspect(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -64,6 +75,12 @@ fn say(output: Output, table: &Table) {
 fn given(flag: Option<String>, name: &str, variable: &str) -> anyhow::Result<String> {
     let from_environment = || std::env::var(variable).ok().filter(|value| !value.is_empty());
     flag.or_else(from_environment).ok_or_else(|| anyhow!("{name} is missing: name it, or set {variable}"))
+}
+
+/// The key that an argument names: a file, or one in a token, whose PIN never is an argument.
+fn open_key(argument: &str) -> anyhow::Result<SecretKey> {
+    let pin = std::env::var("GLARUS_PIN").ok().map(Zeroizing::new);
+    Ok(keys::open(argument, pin.as_ref().map(|pin| pin.as_str()))?)
 }
 
 impl LogArgs {

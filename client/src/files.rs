@@ -95,9 +95,21 @@ pub fn sha256(path: &Path) -> Result<Digest, FileError> {
     whole().map_err(io_error(path))
 }
 
+/// Hashes some bytes and then a file of any length.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn sha256_after(first: &[u8], path: &Path) -> Result<Digest, FileError> {
+    let whole = || hash_on(Sha256::new_with_prefix(first), &mut File::open(path)?, |_| Ok(()));
+    whole().map_err(io_error(path))
+}
+
 /// Hashes what `from` has, and hands each piece on.
-pub(crate) fn hash(from: &mut File, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<Digest> {
-    let mut sha256 = Sha256::new();
+pub(crate) fn hash(from: &mut File, each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<Digest> {
+    hash_on(Sha256::new(), from, each)
+}
+
+fn hash_on(mut sha256: Sha256, from: &mut File, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<Digest> {
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let piece = match from.read(&mut chunk) {
@@ -199,6 +211,7 @@ mod tests {
             let content = vec![7; bytes];
             std::fs::write(&path, &content).unwrap();
             assert_eq!(sha256(&path), Ok(Digest::of(&content)));
+            assert_eq!(sha256_after(b"salt", &path), Ok(Digest::of(&[b"salt".as_slice(), &content].concat())));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Files made readable. Nothing is verified: this shows what a file says, not whether it is so.
 
+use crate::draft;
 use crate::keys;
-use crate::proposal::Proposal;
 use crate::table::{Item, Table};
 use spec::authority::{Authority, PublicKey, Role, RoleName};
 use spec::bundle::{
@@ -99,14 +99,13 @@ fn inspect_json(bytes: &[u8]) -> Result<Table, InspectError> {
     if object.get("payload").is_none() {
         return Err(InspectError::UnknownJson);
     }
-    // Only an envelope that nobody signed is a proposal and no record.
-    match (Record::parse_submission(bytes), Proposal::parse(bytes)) {
-        (Ok(found), _) => Ok(record(&found, bytes)),
-        (Err(_), Ok(proposal)) => Ok(Table::new()
-            .row("what", "authority record that nobody signed yet")
-            .text("id", proposal.id())
-            .row("authority", authority(&proposal.authority))),
-        (Err(error), Err(_)) => Err(error.into()),
+    let found = draft::read(bytes)?;
+    match found.signatures.is_empty() {
+        true => Ok(statement(
+            &found.statement,
+            Table::new().row("what", "record that nobody signed yet").text("id", found.id),
+        )),
+        false => Ok(record(&found, bytes)),
     }
 }
 
@@ -200,6 +199,11 @@ fn record(record: &Record, bytes: &[u8]) -> Table {
         .row("signatures", record.signatures.iter().map(|one| keyid(one.keyid)).collect::<Vec<_>>())
 }
 
+/// What a statement says.
+pub fn record_statement(found: &Statement) -> Table {
+    statement(found, Table::new())
+}
+
 fn statement(statement: &Statement, table: Table) -> Table {
     let Statement { subjects, predicate } = statement;
     let table = table.row("kind", predicate.kind().name());
@@ -227,7 +231,7 @@ fn statement(statement: &Statement, table: Table) -> Table {
             .row("party", rebuild.party.as_str())
             .text("build", rebuild.build)
             .row("outcome", rebuild.outcome.name())
-            .row("time", rebuild.time)
+            .row("time", Item::Time(rebuild.time))
             .row("rebuilt", rebuild.rebuilt.iter().map(subject).collect::<Vec<_>>()),
         Predicate::Withdrawal(withdrawal) => table
             .row("log", withdrawal.log.as_str())
@@ -241,7 +245,7 @@ fn statement(statement: &Statement, table: Table) -> Table {
             .row("party", review.party.as_str())
             .row("what", review.what.name())
             .row("outcome", review.outcome.name())
-            .row("time", review.time)
+            .row("time", Item::Time(review.time))
             .row("centre", review.centre.as_str()),
         Predicate::Policy(policy) => table
             .row("log", policy.log.as_str())
@@ -253,8 +257,8 @@ fn statement(statement: &Statement, table: Table) -> Table {
             .row("namespace", access.namespace.as_str())
             .row("store", access.store.as_str())
             .row("purpose", access.purpose.as_str())
-            .row("from", access.from)
-            .row("until", access.until)
+            .row("from", Item::Time(access.from))
+            .row("until", Item::Time(access.until))
             .text("commitment", access.commitment),
     };
     table.row("files", subjects.iter().map(subject).collect::<Vec<_>>())

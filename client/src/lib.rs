@@ -28,6 +28,9 @@
 //!
 //! Without the feature `net` there is no HTTP here, nor anything that could open a connection.
 
+#[cfg(feature = "cli")]
+pub mod audit;
+pub mod draft;
 pub mod files;
 pub mod inspect;
 pub mod install;

@@ -5,11 +5,11 @@
 
 use bytes::Bytes;
 use glarus_shell::http::{Client, ClientError, Reply};
-use spec::api::{self, AnswerError, Problem, Submitted};
+use spec::api::{self, AnswerError, Problem, Submitted, Updates};
 use spec::checkpoint::{Checkpoint, CheckpointError};
 use spec::merkle::{TreeHead, leaf_hash};
 use spec::proof::{self, InclusionError};
-use spec::record::{Digest, Record, RecordError};
+use spec::record::{Digest, MAX_ENTRY_BYTES, Record, RecordError};
 use spec::tlog_proof::{MAX_TLOG_PROOF_BYTES, TlogProof, TlogProofParseError};
 use std::time::{Duration, Instant};
 
@@ -121,7 +121,7 @@ impl Log {
         let url = format!("{}{}?wait=cosigned&proof=1", self.url, api::RECORDS);
         let reply = loop {
             let body = Bytes::copy_from_slice(envelope);
-            let reply = self.client.post(&url, "application/json", body, MAX_ANSWER_BYTES).await?;
+            let reply = self.client.post(&url, api::JSON, body, MAX_ANSWER_BYTES).await?;
             // A full queue took nothing, and what a stopping log took it answers again.
             if reply.status != 503 || !pace.rest().await {
                 break reply;
@@ -157,6 +157,38 @@ impl Log {
                 404 | 503 => return Err(NetError::NotCosigned { index, waited_s: pace.limit.as_secs() }),
                 _ => return Err(problem(&reply)),
             }
+        }
+    }
+
+    /// Fetches a record by its id.
+    ///
+    /// # Errors
+    /// [`NetError`]; a record of another id is none.
+    pub async fn record(&self, id: &Digest, wait: Duration) -> Result<Record, NetError> {
+        let entry = self.get(&api::record_path(id), MAX_ENTRY_BYTES, wait).await?;
+        let record = Record::parse_entry(&entry).map_err(ProofError::Entry)?;
+        expect("record", record.id, *id)?;
+        Ok(record)
+    }
+
+    /// Asks which updates of a product carry a file; what the log answers is not proved, and the log judges by the same rows.
+    ///
+    /// # Errors
+    /// [`NetError`].
+    pub async fn updates(&self, sha256: &Digest, product: &str, wait: Duration) -> Result<Updates, NetError> {
+        let body = self.get(&api::updates_path(sha256, product), MAX_ANSWER_BYTES, wait).await?;
+        Updates::parse(&body).map_err(|error| NetError::Answer { status: 200, cause: error.to_string() })
+    }
+
+    /// Asks what the state map has for a key, unproved; `None` where it has nothing.
+    ///
+    /// # Errors
+    /// [`NetError`].
+    pub async fn state(&self, key: &str, wait: Duration) -> Result<Option<String>, NetError> {
+        match self.get(&api::state_path(key), MAX_ANSWER_BYTES, wait).await {
+            Ok(body) => Ok(Some(String::from_utf8_lossy(&body).into())),
+            Err(NetError::Refused(problem)) if problem.status == 404 => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -9,10 +9,11 @@
 //! The record is on disk before it is sent, so a second try sends the same record, whose answer is the same index. Nothing
 //! is signed twice for lack of an answer.
 
+use crate::draft;
 use crate::files::{self, FileError};
-use crate::keys::SecretKey;
+use crate::keys::{SecretKey, SignError};
 use spec::json::{self, Value};
-use spec::record::{self, Dependency, Digest, Kind, MAX_SUBMISSION_BYTES, Record, RecordError, Statement, Subject};
+use spec::record::{Dependency, Digest, Kind, MAX_SUBMISSION_BYTES, Record, RecordError, Statement, Subject};
 use std::path::{Path, PathBuf};
 
 /// Why a record is not made.
@@ -57,9 +58,29 @@ pub enum ReleaseError {
     /// No key to sign with, and nothing signed.
     #[error("{}: is not there yet, and no key was named to sign it with: --key FILE", .0.display())]
     NoKey(PathBuf),
-    /// A signature that does not say whose it is, so that none can be added beside it.
-    #[error("{}: has a signature without keyid, so none can be added", .0.display())]
-    NoKeyid(PathBuf),
+    /// A key does not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// There is a record that says the same in other bytes, and one of them is signed already.
+    #[error("{}: says the same in other bytes: its id is {have}, the one of the record given is {want}; if it was never logged, remove it and try again", path.display())]
+    OtherBytes {
+        /// The record's file.
+        path: PathBuf,
+        /// The id of the record there.
+        have: Digest,
+        /// The id of the other.
+        want: Digest,
+    },
+    /// A file that the record is not about.
+    #[error("{name} ({sha256}) is none of the record's files; they are: {files}")]
+    NotASubject {
+        /// The file.
+        name: String,
+        /// Its digest.
+        sha256: Digest,
+        /// What the record is about.
+        files: String,
+    },
     /// The archive is not the one that was logged.
     #[error("{}: has the sha256 {have}, the record beside it was made for {recorded}", path.display())]
     Changed {
@@ -129,59 +150,89 @@ pub struct Release {
 /// # Errors
 /// [`ReleaseError::Different`] if the record there says something else, and the others.
 pub fn keep(path: &Path, statement: &Statement, keys: &[SecretKey]) -> Result<Release, ReleaseError> {
-    let payload = statement.to_json();
-    // What is signed is what a reader understands, not what was meant.
-    let statement = Statement::parse(payload.as_bytes()).map_err(ReleaseError::Statement)?;
-    let Some(found) = read_if_there(path)? else {
-        if keys.is_empty() {
-            return Err(ReleaseError::NoKey(path.into()));
+    let record = draft::of_statement(statement).map_err(ReleaseError::Statement)?;
+    let release = keep_record(path, record, |record| {
+        for key in keys {
+            draft::sign(record, key)?;
         }
-        let signatures: Vec<_> = keys.iter().map(|key| key.sign(payload.as_bytes())).collect();
-        let envelope = record::envelope(payload.as_bytes(), &signatures).map_err(ReleaseError::Statement)?;
-        files::create_new(path, &envelope, 0o644)?;
-        let record = Record::parse_submission(&envelope).map_err(ReleaseError::Statement)?;
-        return Ok(Release { path: path.into(), envelope, record, kept: Kept::Written });
-    };
-    if let Some((member, have, want)) = difference(&found.record.statement, &statement) {
-        return Err(ReleaseError::Different { path: path.into(), member, have, want });
-    }
-    add_signatures(found, keys)
+        match record.signatures.is_empty() {
+            true => Err(ReleaseError::NoKey(path.into())),
+            false => Ok(()),
+        }
+    })?;
+    Ok(release)
 }
 
-/// Reads the record in a file.
+/// Writes a record to `path`, after `sign` added what signatures it has; if one is there that says the same, that one stays,
+/// with the signatures of both.
+///
+/// # Errors
+/// [`ReleaseError::Different`] if the record there says something else, and the others.
+pub fn keep_record(
+    path: &Path,
+    record: Record,
+    sign: impl FnOnce(&mut Record) -> Result<(), ReleaseError>,
+) -> Result<Release, ReleaseError> {
+    let found = read_if_there(path)?;
+    let mut record = match &found {
+        None => record,
+        Some(found) => joined(found, record)?,
+    };
+    sign(&mut record)?;
+    let path = path.to_path_buf();
+    let envelope = match &found {
+        // As it is on disk: what another tool wrote is not written anew for nothing.
+        Some(found) if found.record == record => {
+            return Ok(Release { path, envelope: found.envelope.clone(), record, kept: Kept::Found });
+        }
+        _ => draft::write(&record).map_err(ReleaseError::Statement)?,
+    };
+    // The form that it is written in sorts the signatures.
+    let record = draft::read(&envelope).map_err(ReleaseError::Statement)?;
+    let kept = match found {
+        None => files::create_new(&path, &envelope, 0o644).map(|()| Kept::Written)?,
+        Some(_) => files::replace(&path, &envelope, 0o644).map(|()| Kept::Signed)?,
+    };
+    Ok(Release { path, envelope, record, kept })
+}
+
+/// The record that was found, with the signatures of one that says the same.
+fn joined(found: &Release, record: Record) -> Result<Record, ReleaseError> {
+    let path = || found.path.clone();
+    if let Some((member, have, want)) = difference(&found.record.statement, &record.statement) {
+        return Err(ReleaseError::Different { path: path(), member, have, want });
+    }
+    let mut joined = found.record.clone();
+    if record.id == joined.id {
+        for signature in record.signatures {
+            draft::add(&mut joined, signature);
+        }
+    } else if !record.signatures.is_empty() {
+        // The same in other bytes: a signature over these is none over those.
+        return Err(ReleaseError::OtherBytes { path: path(), have: joined.id, want: record.id });
+    }
+    Ok(joined)
+}
+
+/// Reads the record in a file, signed or not.
 ///
 /// # Errors
 /// [`ReleaseError::File`], [`ReleaseError::NotARecord`].
 pub fn read(path: &Path) -> Result<Release, ReleaseError> {
     let envelope = files::read(path, MAX_SUBMISSION_BYTES)?;
-    let record =
-        Record::parse_submission(&envelope).map_err(|cause| ReleaseError::NotARecord { path: path.into(), cause })?;
+    let record = draft::read(&envelope).map_err(|cause| ReleaseError::NotARecord { path: path.into(), cause })?;
     Ok(Release { path: path.into(), envelope, record, kept: Kept::Found })
 }
 
-fn read_if_there(path: &Path) -> Result<Option<Release>, ReleaseError> {
+/// Reads the record in a file, if that is there.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_if_there(path: &Path) -> Result<Option<Release>, ReleaseError> {
     match files::read_if_there(path, MAX_SUBMISSION_BYTES)? {
         Some(_) => read(path).map(Some),
         None => Ok(None),
     }
-}
-
-fn add_signatures(found: Release, keys: &[SecretKey]) -> Result<Release, ReleaseError> {
-    let Release { path, envelope, record, .. } = found;
-    let missing = |key: &&SecretKey| !record.signatures.iter().any(|one| one.keyid == Some(key.keyid()));
-    let added: Vec<_> = keys.iter().filter(missing).map(|key| key.sign(&record.payload)).collect();
-    if added.is_empty() {
-        return Ok(Release { path, envelope, record, kept: Kept::Found });
-    }
-    let mut signatures = Vec::new();
-    for one in &record.signatures {
-        signatures.push((one.keyid.ok_or_else(|| ReleaseError::NoKeyid(path.clone()))?, one.sig.clone()));
-    }
-    signatures.extend(added);
-    let envelope = record::envelope(&record.payload, &signatures).map_err(ReleaseError::Statement)?;
-    files::replace(&path, &envelope, 0o644)?;
-    let record = Record::parse_submission(&envelope).map_err(ReleaseError::Statement)?;
-    Ok(Release { path, envelope, record, kept: Kept::Signed })
 }
 
 /// The first member in which two statements differ: its path, and both values.
@@ -269,10 +320,37 @@ fn recorded_digest(release: &Release, archive: &str) -> Result<Digest, ReleaseEr
 }
 
 fn expect_kind(release: &Release, need: Kind) -> Result<(), ReleaseError> {
-    match release.record.kind() {
+    is_kind(&release.path, &release.record, need)
+}
+
+/// Refuses a record of another kind than needed.
+///
+/// # Errors
+/// [`ReleaseError::Kind`].
+pub fn is_kind(path: &Path, record: &Record, need: Kind) -> Result<(), ReleaseError> {
+    match record.kind() {
         have if have == need => Ok(()),
-        have => Err(ReleaseError::Kind { path: release.path.clone(), have, need }),
+        have => Err(ReleaseError::Kind { path: path.into(), have, need }),
     }
+}
+
+/// Refuses a file that a record is not about.
+///
+/// # Errors
+/// [`ReleaseError::NotASubject`].
+pub fn is_about(statement: &Statement, files: &[Subject]) -> Result<(), ReleaseError> {
+    let Some(file) = files.iter().find(|file| !carries(&statement.subjects, &file.sha256)) else { return Ok(()) };
+    let files = names(&statement.subjects);
+    Err(ReleaseError::NotASubject { name: file.name.clone(), sha256: file.sha256, files })
+}
+
+/// Whether one of the files has this digest.
+pub fn carries(files: &[Subject], sha256: &Digest) -> bool {
+    files.iter().any(|file| file.sha256 == *sha256)
+}
+
+fn names(files: &[Subject]) -> String {
+    files.iter().map(|file| format!("{} ({})", file.name, file.sha256)).collect::<Vec<_>>().join(", ")
 }
 
 /// The dependency `NAME=SHA256`: something that went into a build and is not deposited.
@@ -324,10 +402,8 @@ impl Builds {
     /// [`ReleaseError::NotBuilt`].
     pub fn expect(&self, files: &[Subject]) -> Result<(), ReleaseError> {
         let Some(artifacts) = &self.artifacts else { return Ok(()) };
-        let built = |file: &&Subject| artifacts.iter().any(|artifact| artifact.sha256 == file.sha256);
-        let Some(file) = files.iter().find(|file| !built(file)) else { return Ok(()) };
-        let names = artifacts.iter().map(|artifact| format!("{} ({})", artifact.name, artifact.sha256));
-        let artifacts = names.collect::<Vec<_>>().join(", ");
+        let Some(file) = files.iter().find(|file| !carries(artifacts, &file.sha256)) else { return Ok(()) };
+        let artifacts = names(artifacts);
         Err(ReleaseError::NotBuilt { name: file.name.clone(), sha256: file.sha256, artifacts })
     }
 }

@@ -224,6 +224,7 @@ fn installable_members(table: Table, one: &Installable) -> Table {
     table
         .row("name", one.file.as_str())
         .text("sha256", one.sha256)
+        .row("manifest", one.manifest.map(|sha256| sha256.to_string()))
         .text("product", &one.product)
         .row("version", one.version.as_str())
         .row("channel", one.channel.as_str())

@@ -255,7 +255,7 @@ impl TrustedProduct {
     pub fn ask(&self, sha256: Digest) -> Ask {
         let Self { trust, channel, target } = self;
         let (channel, target) = (channel.clone(), target.clone());
-        Ask { sha256, name: None, product: trust.product.clone(), channel, target }
+        Ask { sha256, name: None, manifest: None, product: trust.product.clone(), channel, target }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The log's HTTP API: C2SP tlog-tiles to read, and ours under `/api/v1`; paths and JSON are [`spec::api`]'s.
 
 use crate::bundles::{self, BundleFault, Track, Wanted};
+use crate::lookups;
 use crate::metrics::Metrics;
 use crate::publisher::Published;
 use crate::sequencer::{Sequenced, Submission};
@@ -48,7 +49,8 @@ pub fn routes(api: Api) -> Router {
     Router::new()
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*path}", get(tile))
-        .route(api::RECORDS, post(submit))
+        .route(api::RECORDS, post(submit).get(records))
+        .route(&format!("{}{{key}}", api::STATE_PATH), get(state))
         .route("/api/v1/records/{name}", get(record))
         .route("/api/v1/proofs/{index}", get(proof))
         .route("/api/v1/bundles/{sha256}", get(bundle))
@@ -159,7 +161,7 @@ fn read_tile(api: &Api, path: &str) -> Answer {
         }
         tile::Path::Entries(index, width) => {
             let first = index * tile::WIDTH;
-            let entries = (first..first + width).map(|index| view.entry(index)).collect::<Result<Vec<_>, _>>()?;
+            let entries = view.entries(first, width)?;
             entry_bundle::encode(&entries).ok_or_else(|| StoreError::Damaged(format!("entry bundle {index}")))?
         }
     };
@@ -186,6 +188,39 @@ fn read_record(api: &Api, name: &str) -> Answer {
         return Err(Refused::new(404, "not-published", detail));
     }
     Ok(([(header::CONTENT_TYPE, api::BYTES), IMMUTABLE], published.rows.view.entry(index)?).into_response())
+}
+
+async fn records(State(api): State<Api>, RawQuery(query): RawQuery) -> Response {
+    answer(read_records(&api, query.as_deref().unwrap_or_default()))
+}
+
+fn read_records(api: &Api, query: &str) -> Answer {
+    let (mut kind, mut digest, mut product) = (None, None, None);
+    read_query(query, |name, value| {
+        match name {
+            "kind" => kind = Some(value),
+            "digest" => digest = Some(value),
+            "product" => product = Some(value),
+            _ => return false,
+        }
+        true
+    })?;
+    if kind.as_deref() != Some("update") {
+        return Err(Refused::new(400, "kind", "only updates are listed: ?kind=update"));
+    }
+    let missing = |what: &str| Refused::new(400, "missing-parameter", format!("name the {what}: &{what}="));
+    let (digest, product) = (digest.ok_or_else(|| missing("digest"))?, product.ok_or_else(|| missing("product"))?);
+    let digest = Digest::parse(&digest).ok_or_else(|| not_a_digest(&digest))?;
+    let product = Product::parse(&product).map_err(|error| Refused::new(400, "product", error.to_string()))?;
+    let updates = lookups::updates(&*api.published()?, &digest, &product)?;
+    Ok(([(header::CONTENT_TYPE, api::JSON), MUTABLE], updates.to_json()).into_response())
+}
+
+async fn state(State(api): State<Api>, Path(key): Path<String>) -> Response {
+    answer(api.published().and_then(|published| {
+        let value = lookups::value(&published, &key)?;
+        Ok(([(header::CONTENT_TYPE, api::TEXT), MUTABLE], value).into_response())
+    }))
 }
 
 fn parse_index(text: &str) -> Result<u64, Refused> {
@@ -367,7 +402,7 @@ fn proof_of(published: &Published, index: u64) -> Result<String, Refused> {
 }
 
 fn json(submitted: &Submitted) -> impl axum::response::IntoResponse + use<> {
-    ([(header::CONTENT_TYPE, "application/json")], submitted.to_json())
+    ([(header::CONTENT_TYPE, api::JSON)], submitted.to_json())
 }
 
 /// Verifies a record's signatures here, where any core can, so that the sequencer need not. What its rows do not tell yet,

@@ -6,15 +6,18 @@
 //! - [`store`]: the rows, and the only file that names RocksDB.
 //! - [`sequencer`]: the thread that owns the tree; [`plan`] is its pure part, [`second_opinion`] its check before signing.
 //! - [`publisher`]: rounds of witnesses until a quorum cosigned; [`witnesses`] is one task each.
+//! - [`reindex`]: rows made again from the entries.
 //! - [`http`]: the API; [`bundles`] puts together what ships with files.
 #![forbid(unsafe_code)]
 
 pub mod bundles;
 pub mod config;
 pub mod http;
+pub mod lookups;
 pub mod metrics;
 pub mod plan;
 pub mod publisher;
+pub mod reindex;
 pub mod second_opinion;
 pub mod sequencer;
 pub mod store;
@@ -27,6 +30,7 @@ use glarus_shell::shutdown::Shutdown;
 use glarus_shell::{files, keys};
 use metrics::Metrics;
 use publisher::{Published, Publisher};
+use reindex::{ReindexError, Reindexed};
 use sequencer::{Sequencer, SignedHead, Submission};
 use spec::note::{KeyKind, Skey, Vkey};
 use spec::policy::Policy;
@@ -63,6 +67,8 @@ pub enum LogError {
     Metrics(#[from] prometheus::Error),
     #[error("the sequencer ended: {0}")]
     Sequencer(String),
+    #[error(transparent)]
+    Reindex(#[from] ReindexError),
 }
 
 fn database(dir: &Path) -> PathBuf {
@@ -144,6 +150,19 @@ fn read_policy(path: &Path) -> Result<(Vec<u8>, Policy), LogError> {
     let policy = Policy::parse(&bytes).map_err(|error| refused(error.to_string()))?;
     policy.check().map_err(|error| refused(error.to_string()))?;
     Ok((bytes, policy))
+}
+
+/// Makes all rows that follow from the entries again, and compares them or, with `repair`, replaces those that differ. The log
+/// does not run meanwhile.
+///
+/// # Errors
+/// [`LogError`].
+pub fn reindex(dir: &Path, config: &Config, repair: bool) -> Result<Reindexed, LogError> {
+    let store = Store::open(&database(dir), &config.origin)?;
+    // Beside the log's own rows, for it takes as much space; removed whatever happens.
+    let aside = tempfile::Builder::new().prefix("reindex-").tempdir_in(dir);
+    let aside = aside.map_err(|cause| LogError::Io { path: dir.into(), cause })?;
+    Ok(reindex::reindex(&store, aside.path(), &config.origin, repair)?)
 }
 
 /// Runs a log until it is told to stop: then what was accepted is finished.

@@ -57,6 +57,22 @@ enum Command {
         #[arg(long, value_parser = glarus_shell::http::listen_address)]
         listen: Option<String>,
     },
+    /// Makes every row that follows from the entries again, and compares; the log must not run.
+    ///
+    /// Exit code 1 if rows differ and were left as they are.
+    ///
+    /// Example: glarus-log reindex --dir log --repair
+    Reindex {
+        /// The log's directory.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Replaces the rows that differ.
+        #[arg(long)]
+        repair: bool,
+        /// Prints one line of JSON instead.
+        #[arg(long)]
+        json: bool,
+    },
     /// Writes shell completions to standard output.
     Completions {
         /// The shell.
@@ -71,6 +87,7 @@ fn main() -> ExitCode {
             init(&dir, &origin, &genesis, policy.as_deref(), &listen, json).map_err(|error| (error, 2))
         }
         Command::Serve { dir, listen } => serve(&dir, listen),
+        Command::Reindex { dir, repair, json } => reindex(&dir, repair, json),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "glarus-log", &mut std::io::stdout());
             Ok(())
@@ -127,4 +144,25 @@ fn serve(dir: &Path, listen: Option<String>) -> Result<(), (anyhow::Error, u8)> 
         glarus_shell::http::announce(&listener).map_err(|error| (error.into(), 2))?;
         log.serve(listener, shutdown).await.map_err(|error| (error.into(), 1))
     })
+}
+
+fn reindex(dir: &Path, repair: bool, json: bool) -> Result<(), (anyhow::Error, u8)> {
+    let config: Config = glarus_shell::config::load(&config::path(dir)).map_err(|error| (error.into(), 2))?;
+    let done = glarus_log::reindex(dir, &config, repair).map_err(|error| (error.into(), 2))?;
+    let differing: u64 = done.differing.values().map(|differing| differing.rows).sum();
+    if json {
+        let rows: serde_json::Map<_, _> =
+            done.differing.iter().map(|(family, differing)| (family.to_string(), differing.rows.into())).collect();
+        println!("{}", serde_json::json!({"size": done.head.size, "differing": rows, "repaired": repair}));
+    } else {
+        println!("{} entries replayed, {differing} rows differ", done.head.size);
+        for (family, differing) in &done.differing {
+            let first: String = differing.first.iter().flatten().map(|byte| format!("{byte:02x}")).collect();
+            println!("{family}: {} rows, the first {first}", differing.rows);
+        }
+    }
+    match differing > 0 && !repair {
+        true => Err((anyhow::anyhow!("rows differ; glarus-log reindex --repair replaces them"), 1)),
+        false => Ok(()),
+    }
 }

@@ -8,15 +8,15 @@
 use crate::metrics::Metrics;
 use crate::plan::{self, Edge};
 use crate::second_opinion;
-use crate::store::{Committed, Store, StoreError, View, nodes_of};
+use crate::store::{Committed, Store, StoreError, View};
 use glarus_shell::clock::Clock;
 use glarus_shell::keys;
+use spec::admission::replay::map_changes;
 use spec::admission::signatures::Checked;
 use spec::admission::{self, Admission, Refusal, Row, Rows, Stop};
 use spec::checkpoint::{self, Checkpoint};
 use spec::cosignature;
 use spec::map::{self, Tiles};
-use spec::merkle::{Frontier, peaks};
 use spec::note::{KeyKind, Note, Skey};
 use spec::record::Record;
 use spec::tile;
@@ -128,7 +128,7 @@ impl Sequencer {
     fn judge(&self, batch: Vec<Submission>) -> Result<Judged, StoreError> {
         let mut rows = self.look_up(&batch)?;
         let mut judged = Judged::default();
-        let first = self.edge.frontier.size();
+        let first = self.edge.tree.size();
         for Submission { record, checked, reply } in batch {
             // A record may name others of this batch: what that asks for was not known in the rounds above.
             self.store.answer(needs_more(&record, &rows)?, &mut rows)?;
@@ -221,7 +221,7 @@ fn needs_more(record: &Record, rows: &Rows) -> Result<Vec<admission::Look>, Stor
 }
 
 fn map_tiles(store: &Store, rows: &[Row]) -> Result<Tiles, StoreError> {
-    let keys: Vec<_> = plan::map_changes(rows).into_iter().map(|(key, _)| key).collect();
+    let keys: Vec<_> = map_changes(rows).into_iter().map(|(key, _)| key).collect();
     let mut tiles = Tiles::default();
     loop {
         let missing = map::missing(&tiles, &keys);
@@ -236,20 +236,10 @@ fn map_tiles(store: &Store, rows: &[Row]) -> Result<Tiles, StoreError> {
 fn read_edge(store: &Store, committed: &Committed) -> Result<Edge, StoreError> {
     let size = committed.head.size;
     let damaged = || StoreError::Damaged(format!("head of size {size}: the stored tiles have another root"));
-    let hashes = nodes_of(peaks(size).into_iter(), |tile| store.tile(tile))?;
-    let frontier = Frontier::new(size, hashes).ok_or_else(damaged)?;
-    if frontier.root() != committed.head.root {
-        return Err(damaged());
-    }
-    let mut edge = Edge { frontier, time: committed.time, ..Edge::default() };
-    for (tile, width) in tile::partial(size) {
-        let hashes = store.tile(tile)?;
-        if hashes.len() as u64 != width {
-            return Err(StoreError::Damaged(format!("{tile:?} has {} hashes, {width} are needed", hashes.len())));
-        }
-        edge.tiles.insert(tile, hashes);
-    }
-    Ok(edge)
+    let tiles =
+        tile::partial(size).map(|(tile, _)| Ok((tile, store.tile(tile)?))).collect::<Result<_, StoreError>>()?;
+    let tree = tile::Edge::new(size, tiles).filter(|tree| tree.head() == committed.head).ok_or_else(damaged)?;
+    Ok(Edge { tree, time: committed.time })
 }
 
 /// Judges a record as entry 0 of a log without rows.

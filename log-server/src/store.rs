@@ -20,6 +20,7 @@ use spec::authority::Authority;
 use spec::map;
 use spec::merkle::{Frontier, Hash, Node, TreeHead};
 use spec::tile::{self, Tile};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +42,10 @@ const FAMILIES: [&str; 14] = [
     "heads",
     "meta",
 ];
+
+/// The families that follow from the entries.
+pub(crate) const DERIVED: [&str; 11] =
+    ["tiles", "ids", "facts", "digests", "files", "withdrawn", "tracks", "refs", "namespaces", "state", "map"];
 
 /// What went wrong with the rows; after any of these the process stops, and recovery at the next start is the way on.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +108,18 @@ pub struct Batch {
     /// Tiles of the map, whole.
     pub map: Vec<(map::TilePath, map::Tile)>,
 }
+
+/// Rows of a family that are not what they should be.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Differing {
+    /// How many.
+    pub rows: u64,
+    /// The key of the first.
+    pub first: Option<Vec<u8>>,
+}
+
+/// Bytes of rows that a repair writes at once.
+const REPAIR_BYTES: usize = 4 << 20;
 
 /// By namespace its row and what was read from it.
 type ReadAuthorities = BTreeMap<Vec<u8>, (Vec<u8>, Arc<Authority>)>;
@@ -200,11 +217,23 @@ impl Store {
         self.0.db.write_opt(batch, &options).map_err(|error| self.0.fault(error))
     }
 
-    /// Writes a batch and the head that it leads to.
+    /// Writes a batch and the head that it leads to, and syncs.
     ///
     /// # Errors
     /// [`StoreError::RocksDb`]: whether the batch is stored is unknown.
     pub fn commit(&self, batch: &Batch, committed: &Committed) -> Result<(), StoreError> {
+        self.write(self.written(batch, committed), true)
+    }
+
+    /// Writes a batch of rows that can be made again: a loss of power may undo it.
+    ///
+    /// # Errors
+    /// [`StoreError::RocksDb`].
+    pub(crate) fn commit_unsynced(&self, batch: &Batch, committed: &Committed) -> Result<(), StoreError> {
+        self.write(self.written(batch, committed), false)
+    }
+
+    fn written(&self, batch: &Batch, committed: &Committed) -> WriteBatch {
         let mut write = WriteBatch::default();
         let entries = self.family("entries");
         for (index, entry) in (batch.first..).zip(&batch.entries) {
@@ -224,7 +253,67 @@ impl Store {
         let Committed { head, time } = committed;
         let head = [head.size.to_be_bytes().as_slice(), &head.root.0, &time.to_be_bytes()].concat();
         write.put_cf(self.family("meta"), "head", head);
-        self.write(write, true)
+        write
+    }
+
+    /// Puts or deletes a row as whoever has the files can do at any time; the log itself never does. Tests do, to see who
+    /// notices.
+    ///
+    /// # Errors
+    /// [`StoreError::RocksDb`]; a family that is not in the table above is [`StoreError::Damaged`].
+    pub fn tamper(&self, family: &str, key: &[u8], value: Option<&[u8]>) -> Result<(), StoreError> {
+        let known = FAMILIES.contains(&family);
+        let family = known.then(|| self.family(family)).ok_or_else(|| StoreError::Damaged(family.into()))?;
+        let mut batch = WriteBatch::default();
+        match value {
+            Some(value) => batch.put_cf(family, key, value),
+            None => batch.delete_cf(family, key),
+        }
+        self.write(batch, true)
+    }
+
+    /// Compares a family with that of another database, row by row, and tells how many differ and the first that does; with
+    /// `repair`, makes them equal.
+    ///
+    /// # Errors
+    /// [`StoreError::RocksDb`].
+    pub(crate) fn compare(&self, other: &Self, family: &str, repair: bool) -> Result<Differing, StoreError> {
+        let (mut have, mut need) = (self.rows(family).peekable(), other.rows(family).peekable());
+        let (mut differing, mut batch) = (Differing::default(), WriteBatch::default());
+        loop {
+            let order = match (have.peek(), need.peek()) {
+                (None, None) => break,
+                (Some(Ok((have, _))), Some(Ok((need, _)))) => have.cmp(need),
+                (Some(_), None) | (Some(Err(_)), _) => Ordering::Less,
+                (None, Some(_)) | (_, Some(Err(_))) => Ordering::Greater,
+            };
+            let mine = if order.is_le() { have.next().transpose()? } else { None };
+            let due = if order.is_ge() { need.next().transpose()? } else { None };
+            if mine == due {
+                continue;
+            }
+            let key = mine.or(due.clone()).map(|(key, _)| key).unwrap_or_default();
+            match due {
+                Some((_, value)) => batch.put_cf(self.family(family), &key, value),
+                None => batch.delete_cf(self.family(family), &key),
+            }
+            differing.rows += 1;
+            differing.first.get_or_insert(key);
+            if batch.size_in_bytes() >= REPAIR_BYTES {
+                self.repair(std::mem::take(&mut batch), repair)?;
+            }
+        }
+        self.repair(batch, repair)?;
+        Ok(differing)
+    }
+
+    fn repair(&self, batch: WriteBatch, repair: bool) -> Result<(), StoreError> {
+        if repair && !batch.is_empty() { self.write(batch, true) } else { Ok(()) }
+    }
+
+    fn rows(&self, family: &str) -> impl Iterator<Item = Result<KeyValue, StoreError>> {
+        let rows = self.0.db.iterator_cf(self.family(family), IteratorMode::Start);
+        rows.map(|row| row.map(|(key, value)| (key.into(), value.into())).map_err(|error| self.0.fault(error)))
     }
 
     /// The head of the last commit; `None` before the first.
@@ -411,6 +500,28 @@ impl View {
     /// [`StoreError`].
     pub fn entry(&self, index: u64) -> Result<Vec<u8>, StoreError> {
         self.get("entries", &index.to_be_bytes())?.ok_or_else(|| StoreError::Damaged(format!("entry {index}")))
+    }
+
+    /// The entries from an index on, in one pass over neighbouring rows.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Damaged`] names the first that is not there.
+    pub fn entries(&self, first: u64, count: u64) -> Result<Vec<Box<[u8]>>, StoreError> {
+        let (database, end) = (self.0.borrow_owner(), first.saturating_add(count));
+        let mut read = ReadOptions::default();
+        read.set_snapshot(self.0.borrow_dependent());
+        read.set_iterate_upper_bound(end.to_be_bytes());
+        let start = first.to_be_bytes();
+        let mode = IteratorMode::From(&start, Direction::Forward);
+        let mut rows = database.db.iterator_cf_opt(database.family("entries"), read, mode);
+        let mut entries = Vec::new();
+        for index in first..end {
+            match rows.next().transpose().map_err(|error| database.fault(error))? {
+                Some((key, entry)) if *key == index.to_be_bytes() => entries.push(entry),
+                _ => return Err(StoreError::Damaged(format!("entry {index}"))),
+            }
+        }
+        Ok(entries)
     }
 
     /// A tile of the tree, as wide as it was.

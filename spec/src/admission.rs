@@ -11,6 +11,7 @@ mod fact;
 mod policy;
 mod rebuild;
 mod refusal;
+pub mod replay;
 mod review;
 mod rows;
 pub mod signatures;

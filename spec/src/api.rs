@@ -11,6 +11,8 @@
 //! |---|---|
 //! | `POST /api/v1/records` | [`Submitted`] |
 //! | `GET /api/v1/records/{index or id}` | the entry's bytes |
+//! | `GET /api/v1/records?kind=update&digest=&product=` | [`Updates`]: all of a product's that carry a file, withdrawn ones too |
+//! | `GET /api/v1/state/{key}` | the text that the [`crate::state`] map has for a key, as of the published head; 404 where it has none |
 //! | `GET /api/v1/bundles/{sha256}?product=&channel=&target=` | a [`crate::bundle`]: of the newest update that carries this file |
 //! | `GET /api/v1/status/{purl}?channel=&update=` | a [`crate::bundle::Status`] for that update, or for the channel's newest |
 //! | `GET /api/v1/policies/{epoch}` | a [`crate::bundle::Status`] that proves the policy on record, if it is of that epoch, and its reviews |
@@ -26,8 +28,8 @@
 use crate::encoding;
 use crate::json::{self, Object};
 use crate::merkle::{Hash, TreeHead};
-use crate::record::Digest;
-use alloc::{format, string::String};
+use crate::record::{Digest, write_list};
+use alloc::{format, string::String, vec::Vec};
 
 /// The media type of problem details.
 pub const PROBLEM: &str = "application/problem+json";
@@ -35,6 +37,8 @@ pub const PROBLEM: &str = "application/problem+json";
 pub const BUNDLE: &str = "application/vnd.glarus.bundle.v1+json";
 /// The media type of a status.
 pub const STATUS: &str = "application/vnd.glarus.status.v1+json";
+/// The media type of other answers.
+pub const JSON: &str = "application/json";
 /// The media type of entries and tiles.
 pub const BYTES: &str = "application/octet-stream";
 /// The media type of notes and proofs.
@@ -45,6 +49,9 @@ const REFUSAL: &str = "urn:glarus:refusal:";
 /// The path that submits a record.
 pub const RECORDS: &str = "/api/v1/records";
 
+/// What the path of a value of the state map begins with.
+pub const STATE_PATH: &str = "/api/v1/state/";
+
 /// The path of a proof.
 pub fn proof_path(index: u64) -> String {
     format!("/api/v1/proofs/{index}")
@@ -53,6 +60,16 @@ pub fn proof_path(index: u64) -> String {
 /// The path of an entry.
 pub fn record_path(id: &Digest) -> String {
     format!("/api/v1/records/{id}")
+}
+
+/// The path of the updates of a product that carry a file.
+pub fn updates_path(sha256: &Digest, product: &str) -> String {
+    format!("{RECORDS}?kind=update&digest={sha256}&product={}", percent_encode(product))
+}
+
+/// The path of what the state map has for a key.
+pub fn state_path(key: &str) -> String {
+    format!("{STATE_PATH}{}", percent_encode(key))
 }
 
 /// The path of the bundle for a file, narrowed to a track where those are given.
@@ -153,6 +170,67 @@ impl Submitted {
     }
 }
 
+/// The updates of a product that carry a file.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Updates(pub Vec<Carrying>);
+
+/// An update that carries a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Carrying {
+    /// Its index.
+    pub index: u64,
+    /// Its id.
+    pub id: Digest,
+    /// Its channel.
+    pub channel: String,
+    /// Its target, empty for any.
+    pub target: String,
+    /// Its sequence.
+    pub sequence: u64,
+    /// Whether it is not withdrawn.
+    pub live: bool,
+}
+
+impl Updates {
+    /// Writes the JSON.
+    pub fn to_json(&self) -> String {
+        let mut out = String::from("{\"updates\":");
+        write_list(&mut out, &self.0, |out, one| {
+            out.push_str(&format!("{{\"index\":{},\"id\":\"{}\",\"channel\":", one.index, one.id));
+            json::write_string(out, &one.channel);
+            out.push_str(",\"target\":");
+            json::write_string(out, &one.target);
+            out.push_str(&format!(",\"sequence\":{},\"live\":{}}}", one.sequence, one.live));
+        });
+        out.push_str("}\n");
+        out
+    }
+
+    /// Reads the JSON; members that it does not know are ignored.
+    ///
+    /// # Errors
+    /// [`AnswerError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, AnswerError> {
+        let value = json::parse(bytes)?;
+        let list = value.object().and_then(|object| object.get("updates")).and_then(json::Value::array);
+        let list = list.ok_or(AnswerError::Member("updates"))?.iter();
+        let one = |value: &json::Value| {
+            let object = value.object().ok_or(AnswerError::Member("updates"))?;
+            let word = |name| text(object, name)?.map(String::from).ok_or(AnswerError::Member(name));
+            let number = |name| integer(object, name)?.ok_or(AnswerError::Member(name));
+            Ok(Carrying {
+                index: number("index")?,
+                id: Digest::parse(&word("id")?).ok_or(AnswerError::Member("id"))?,
+                channel: word("channel")?,
+                target: word("target")?,
+                sequence: number("sequence")?,
+                live: object.get("live").and_then(json::Value::boolean).ok_or(AnswerError::Member("live"))?,
+            })
+        };
+        list.map(one).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// A refusal or a fault as it travels.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
@@ -203,6 +281,19 @@ mod tests {
         }
         assert_eq!(Submitted::parse(b"{}"), Err(AnswerError::Member("index")));
         assert_eq!(Submitted::parse(b"{\"index\":-1}"), Err(AnswerError::Member("index")));
+        let one = Carrying {
+            index: 8,
+            id: Digest([2; 32]),
+            channel: "stable".into(),
+            target: String::new(),
+            sequence: 3,
+            live: true,
+        };
+        for updates in [Updates::default(), Updates(alloc::vec![one.clone(), Carrying { live: false, ..one }])] {
+            assert_eq!(Updates::parse(updates.to_json().as_bytes()), Ok(updates));
+        }
+        assert_eq!(Updates::parse(b"{\"updates\":[{}]}"), Err(AnswerError::Member("index")));
+        assert_eq!(Updates::parse(b"[]"), Err(AnswerError::Member("updates")));
         let problem = br#"{"type":"urn:glarus:refusal:sequence","title":"x","status":409,"detail":"d"}"#;
         let read = Problem { name: "sequence".into(), status: 409, detail: "d".into() };
         assert_eq!(Problem::parse(problem), Ok(read));
@@ -212,7 +303,10 @@ mod tests {
     fn paths_are_one_segment() {
         assert_eq!(percent_encode("pkg:generic/a b"), "pkg%3Ageneric%2Fa%20b");
         assert_eq!(status_path("pkg:a/b", "stable", None), "/api/v1/status/pkg%3Aa%2Fb?channel=stable");
+        assert_eq!(state_path("policy"), "/api/v1/state/policy");
+        assert_eq!(state_path("authority pkg:a/b/"), "/api/v1/state/authority%20pkg%3Aa%2Fb%2F");
         let id = Digest([0; 32]);
+        assert!(updates_path(&id, "pkg:a/b").ends_with("00&product=pkg%3Aa%2Fb"));
         assert!(bundle_path(&id, None, Some("c"), None).ends_with("0?channel=c"));
     }
 }

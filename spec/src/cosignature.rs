@@ -3,7 +3,8 @@
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::ml_dsa;
 use crate::note::{KeyKind, NoteSignature, Skey, Vkey};
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
+use core::fmt::Write as _;
 
 /// Why a line is not a cosignature of the checkpoint by the key.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -45,7 +46,11 @@ const LABEL: &[u8; 12] = b"subtree/v1\n\0";
 
 /// The message that an Ed25519 cosignature signs.
 fn ed25519_message(text: &str, time: u64) -> Vec<u8> {
-    format!("cosignature/v1\ntime {time}\n{text}").into_bytes()
+    // The two lines before the text have at most 41 bytes.
+    let mut message = String::with_capacity(text.len().saturating_add(41));
+    // Writing to a string cannot fail.
+    let _ = write!(message, "cosignature/v1\ntime {time}\n{text}");
+    message.into_bytes()
 }
 
 /// The `cosigned_message` that an ML-DSA-44 cosignature signs; `None` if a name is empty or longer than 255 bytes.
@@ -104,9 +109,8 @@ pub fn sign_hedged(text: &str, time: u64, key: &Skey, randomness: &[u8; 32]) -> 
 /// # Errors
 /// [`CosignatureError`], in the order of its variants.
 pub fn verify(text: &str, line: &NoteSignature, key: &Vkey) -> Result<u64, CosignatureError> {
-    let (name, id) = (key.name.clone(), key.id);
     if !key.kind.signs_as_witness() || !key.made(line) {
-        return Err(CosignatureError::OtherKey { name, id });
+        return Err(CosignatureError::OtherKey { name: key.name.clone(), id: key.id });
     }
     let ml_dsa = key.kind == KeyKind::CosignatureMlDsa44;
     let need = TIME_BYTES.saturating_add(if ml_dsa { ml_dsa::SIGNATURE_BYTES } else { 64 });
@@ -124,7 +128,7 @@ pub fn verify(text: &str, line: &NoteSignature, key: &Vkey) -> Result<u64, Cosig
         Some(ed25519_message(text, time))
     };
     if !message.is_some_and(|message| key.verify(&message, signature)) {
-        return Err(CosignatureError::BadSignature { name, id });
+        return Err(CosignatureError::BadSignature { name: key.name.clone(), id: key.id });
     }
     Ok(time)
 }
@@ -132,6 +136,7 @@ pub fn verify(text: &str, line: &NoteSignature, key: &Vkey) -> Result<u64, Cosig
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn what_is_no_cosignature() {

@@ -151,30 +151,8 @@ impl Frontier {
     }
 }
 
-/// The tree of RFC 6962 section 2.1 written from its recursive definition alone: what all else is compared with.
 #[cfg(test)]
-pub(crate) mod naive {
-    use super::*;
-
-    pub(crate) fn leaves(size: u64) -> Vec<Hash> {
-        (0..size).map(|index| leaf_hash(&index.to_be_bytes())).collect()
-    }
-
-    pub(crate) fn split(size: usize) -> usize {
-        size.next_power_of_two() / 2
-    }
-
-    pub(crate) fn root(leaves: &[Hash]) -> Hash {
-        match leaves {
-            [] => empty_root(),
-            [leaf] => *leaf,
-            _ => {
-                let (left, right) = leaves.split_at(split(leaves.len()));
-                node_hash(&root(left), &root(right))
-            }
-        }
-    }
-}
+pub(crate) mod naive;
 
 #[cfg(test)]
 mod tests {

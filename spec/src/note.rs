@@ -156,7 +156,7 @@ impl Vkey {
 
     /// Tells whether a line claims to be by this key: same name and same key ID.
     pub fn made(&self, signature: &NoteSignature) -> bool {
-        self.name == signature.name && self.id == signature.id
+        self.id == signature.id && self.name == signature.name
     }
 
     /// Verifies a signature over `message`: Ed25519 by the strict rule (RFC 8032, cofactorless, no small-order points), or
@@ -302,8 +302,11 @@ fn key_id(name: &str, kind: KeyKind, public: &[u8]) -> u32 {
 ///
 /// Verification refuses small-order points anyway; refusing them when a key is configured says so early.
 pub(crate) fn strict_ed25519(public: &[u8; 32]) -> Option<VerifyingKey> {
+    // A y of p = 2^255 - 19 or more decodes too, as y - p. The other second encoding, a sign where x is 0, is of a point of
+    // small order. So no point has to be encoded again, which would cost as much as decoding it.
+    let [first, middle @ .., last] = public;
+    let canonical = *first < 0xed || last & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff);
     let key = VerifyingKey::from_bytes(public).ok()?;
-    let canonical = key.to_edwards().compress().to_bytes() == *public;
     (canonical && !key.is_weak()).then_some(key)
 }
 
@@ -528,5 +531,27 @@ mod tests {
         (other[0], other[31]) = (0xf0, 0x7f);
         assert_eq!(Vkey::new("n", KeyKind::Ed25519, &other), Err(KeyError::WeakKey));
         assert_eq!(Vkey::new("a b", KeyKind::Ed25519, &[3; 32]), Err(KeyError::Name("a b".into())));
+    }
+
+    /// What was saved by looking at bytes, done at length: the point of each key that is taken encodes to the same bytes.
+    #[test]
+    fn ed25519_keys_have_one_encoding() {
+        let edge = |first: u8, last: u8| {
+            let mut bytes = [0xff; 32];
+            (bytes[0], bytes[31]) = (first, last);
+            bytes
+        };
+        let large = (0..=255).flat_map(|first| [0x7f, 0xff, 0x7e, 0xfe].map(|last| edge(first, last)));
+        let small = (0..=255)
+            .flat_map(|first| [0, 0x80].map(|last| [&[first][..], &[0; 30], &[last]].concat().try_into().unwrap()));
+        let hashes = (0..500_u32).map(|at| Sha256::digest(at.to_be_bytes()).into());
+        let (mut taken, mut refused) = (0, 0);
+        for bytes in large.chain(small).chain(hashes) {
+            let long = VerifyingKey::from_bytes(&bytes).ok();
+            let long = long.filter(|key| key.to_edwards().compress().to_bytes() == bytes && !key.is_weak());
+            assert_eq!(strict_ed25519(&bytes), long, "{bytes:?}");
+            if long.is_some() { taken += 1 } else { refused += 1 }
+        }
+        assert!(taken > 500 && refused > 500, "{taken} taken, {refused} refused");
     }
 }

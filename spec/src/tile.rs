@@ -6,8 +6,10 @@ use alloc::{format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
 
 mod authenticated;
+mod edge;
 
 pub use authenticated::{Authenticated, TileError, authenticate, changed, needed, partial};
+pub use edge::Edge;
 
 /// Hashes in a full tile, entries in a full entry bundle.
 pub const WIDTH: u64 = 256;

@@ -1,4 +1,3 @@
-//! The verdict: whether a file may be installed, decided offline from its bundle.
 #![doc = include_str!("../verdict.md")]
 
 mod ask;

@@ -4,8 +4,10 @@
 //! - [`vendor`]: a vendor's keys and the records that it signs.
 //! - [`world`]: a log, its witnesses and a vendor, started and stopped.
 //! - [`replay`]: the log again from its entries alone.
+//! - [`tamper`]: what its operator can do behind its back.
 
 pub mod process;
 pub mod replay;
+pub mod tamper;
 pub mod vendor;
 pub mod world;

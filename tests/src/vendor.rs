@@ -2,7 +2,10 @@
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use spec::authority::{Authority, Namespace, PublicKey, Role, RoleName};
-use spec::record::{self, Build, Dependency, Digest, Predicate, Product, Record, Source, Statement, Subject, Update};
+use spec::record::{
+    self, Build, Dependency, Digest, Predicate, Product, Record, Severity, Source, Statement, Subject, Update,
+    Withdrawal,
+};
 use std::collections::BTreeMap;
 
 /// A record key.
@@ -26,7 +29,7 @@ impl Key {
     }
 }
 
-/// A vendor: its log, its namespace, and one key for each of root, authority, source, build and update.
+/// A vendor: its log, its namespace, and one key for each of root, authority, source, build, update and withdraw.
 pub struct Vendor {
     /// The log's origin.
     pub origin: String,
@@ -50,7 +53,8 @@ pub struct Signed {
 impl Vendor {
     /// A vendor of `pkg:generic/acme/` for a log.
     pub fn new(origin: &str) -> Self {
-        let roles = [RoleName::Authority, RoleName::Source, RoleName::Build, RoleName::Update];
+        use RoleName::{Authority, Build, Source, Update, Withdraw};
+        let roles = [Authority, Source, Build, Update, Withdraw];
         let keys = roles.into_iter().zip(10..).map(|(role, seed)| (role, Key::from_seed(seed))).collect();
         Self { origin: origin.into(), namespace: "pkg:generic/acme/".into(), root: Key::from_seed(1), keys }
     }
@@ -129,6 +133,16 @@ impl Vendor {
     /// An update that ships an artifact.
     pub fn update(&self, product: &str, sequence: u64, builds: &[Digest], artifact: &[u8]) -> Signed {
         sign(&self.update_statement(product, sequence, builds, artifact), self.key(RoleName::Update))
+    }
+}
+
+impl Vendor {
+    /// A withdrawal of an update and of its artifact.
+    pub fn withdrawal(&self, update: &Digest, artifact: &[u8]) -> Signed {
+        let (log, reason, severity) = (self.origin.clone(), "it deletes files".into(), Severity::High);
+        let withdrawal = Withdrawal { log, updates: vec![*update], reason, severity, replacement: None };
+        let subjects = vec![file("artifact", artifact)];
+        sign(&Statement { subjects, predicate: Predicate::Withdrawal(withdrawal) }, self.key(RoleName::Withdraw))
     }
 }
 

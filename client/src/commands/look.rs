@@ -1,14 +1,24 @@
 //! `glarus policy` and `glarus inspect`: files made readable.
 
-use super::{Outcome, say, write};
-use crate::cli::{InspectArgs, PolicyCommand};
+use super::{Outcome, authority, say, write};
+use crate::cli::{InspectArgs, Output, PolicyCommand};
 use anyhow::Context as _;
 use glarus::{files, inspect, report};
 use spec::policy::{MAX_POLICY_BYTES, Policy};
+use std::path::Path;
 
 pub(crate) fn policy(command: PolicyCommand) -> anyhow::Result<Outcome> {
-    let PolicyCommand::Check { file, output } = command;
-    let bytes = files::read(&file, MAX_POLICY_BYTES)?;
+    match command {
+        PolicyCommand::Check { file, output } => check(&file, output),
+        PolicyCommand::Propose(args) => authority::propose_policy(&args),
+        PolicyCommand::Sign(args) => authority::sign(&args),
+        PolicyCommand::Submit(args) => authority::submit(&args),
+        PolicyCommand::Show(args) => authority::show(&args),
+    }
+}
+
+fn check(file: &Path, output: Output) -> anyhow::Result<Outcome> {
+    let bytes = files::read(file, MAX_POLICY_BYTES)?;
     let policy = Policy::parse(&bytes).with_context(|| format!("{}: not a policy", file.display()))?;
     let checked = policy.check();
     if output.json {

@@ -57,6 +57,48 @@ fn a_namespace_is_signed_by_the_root_and_submitted() {
 }
 
 #[test]
+fn epochs_follow_one_another() {
+    let mut stage = stage();
+    stage.json("authority propose --json --namespace * --role root=1:a.pub --out genesis.json");
+    stage.json("authority sign genesis.json --key a --json");
+    let roles = "--role authority=2:b.pub,c.pub --role update=1:vendor.pub";
+    stage.json(&format!("authority propose --json --namespace pkg:generic/acme/ {roles} --out acme.json"));
+    stage.json("authority sign acme.json --key a --json");
+    let world = Arc::new(Mutex::new(World::new(&stage.read("genesis.json"))));
+    stage.url = Some(world::serve(&world));
+    stage.json("authority submit acme.json --json");
+    stage.key("vendor-2", 5);
+    stage.remark("the vendor's key was stolen at entry 40: a next epoch, from what is in force in the log");
+    stage.show(
+        "authority propose --namespace pkg:generic/acme/ --from-log --role update=1:vendor-2.pub --role \
+         withdraw=1:vendor-2.pub --distrust vendor.pub@40 --out acme-1.json",
+        0,
+    );
+    stage.remark("two of two sign it, each on a machine of its own; the root does not");
+    stage.show("authority sign acme-1.json --key a --by acme.json", 2);
+    stage.show("authority sign acme-1.json --key b --by genesis.json", 2);
+    stage.json("authority sign acme-1.json --key b --by acme.json --json");
+    stage.show("authority show acme-1.json --from-log", 0);
+    stage.show("authority sign acme-1.json --pae-out acme-1.pae", 0);
+    let payload = Record::parse_submission(&stage.read("acme-1.json")).unwrap().payload;
+    assert_eq!(stage.read("acme-1.pae"), spec::record::pae(&payload));
+    let key = glarus::keys::SecretKey::from_seed([3; 32]);
+    stage.write("acme-1.sig", key.sign(&payload).unwrap().1);
+    stage.json("authority sign acme-1.json --sig-in c.pub:acme-1.sig --by acme.json --json");
+    stage.show("authority submit acme-1.json", 0);
+    stage.remark("and the next, from a file");
+    stage.show("authority propose --from acme-1.json --distrust vendor.pub@41 --out acme-2.json", 2);
+    stage.show("authority propose --from acme-1.json --drop access --out acme-2.json", 2);
+    stage.show("authority propose --from acme-1.json --namespace pkg:generic/other/ --out acme-2.json", 2);
+    stage.show("authority propose --namespace pkg:generic/other/ --from-log --out other.json", 2);
+    let next = stage
+        .json("authority propose --from acme-1.json --drop withdraw --distrust vendor.pub@39 --out acme-2.json --json");
+    assert_eq!(next["authority"]["epoch"], 2);
+    stage.show("authority sign acme-2.json", 2);
+    stage.pinned("epochs");
+}
+
+#[test]
 fn what_is_no_proposal() {
     let stage = stage();
     let propose =

@@ -3,7 +3,9 @@
 mod authority;
 mod keys;
 mod look;
+mod records;
 mod release;
 mod stage;
+mod token;
 mod verify;
 mod world;

@@ -2,14 +2,14 @@ use crate::stage::Stage;
 use crate::world::{self, World};
 use std::sync::{Arc, Mutex};
 
-const SOURCE: &str = "source --product pkg:generic/acme/shield --version 7.2.0 --key keys/vendor shield.tar";
-const BUILD: &str = "build --builder https://ci.acme.example --build-type https://acme.example/make@v1 --source shield.tar \
+pub(crate) const SOURCE: &str = "source --product pkg:generic/acme/shield --version 7.2.0 --key keys/vendor shield.tar";
+pub(crate) const BUILD: &str = "build --builder https://ci.acme.example --build-type https://acme.example/make@v1 --source shield.tar \
                      --key keys/vendor shield.pkg";
-const UPDATE: &str = "update --product pkg:generic/acme/shield --version 7.2.0 --channel stable --sequence 1 --build \
+pub(crate) const UPDATE: &str = "update --product pkg:generic/acme/shield --version 7.2.0 --channel stable --sequence 1 --build \
                       shield.pkg.build.json --key keys/vendor shield.pkg";
 
 /// A log with a namespace, and a vendor's folder with source and artifact; nothing released yet.
-fn vendor(stage: &mut Stage) -> Arc<Mutex<World>> {
+pub(crate) fn vendor(stage: &mut Stage) -> Arc<Mutex<World>> {
     std::fs::create_dir_all(stage.path("keys")).unwrap();
     stage.key("keys/root", 1);
     stage.key("keys/vendor", 2);

@@ -16,12 +16,14 @@ pub(crate) struct Said {
 pub(crate) struct Stage {
     dir: tempfile::TempDir,
     pub(crate) url: Option<String>,
+    /// Further environment variables.
+    pub(crate) env: Vec<(&'static str, String)>,
     transcript: RefCell<String>,
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), url: None, transcript: RefCell::default() }
+        Self { dir: tempfile::tempdir().unwrap(), url: None, env: Vec::new(), transcript: RefCell::default() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -56,6 +58,7 @@ impl Stage {
         let mut command = Command::new(env!("CARGO_BIN_EXE_glarus"));
         command.args(line.split_whitespace()).current_dir(self.dir.path());
         command.env_remove("GLARUS_LOG_URL").env("GLARUS_ORIGIN", crate::world::ORIGIN);
+        command.env_remove("GLARUS_PIN").envs(self.env.iter().map(|(name, value)| (*name, value)));
         if let Some(url) = &self.url {
             command.env("GLARUS_LOG_URL", url);
         }

@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use glarus_shell::http::problem;
-use spec::api::{self, Submitted};
+use spec::api::{self, Carrying, Submitted, Updates};
 use spec::bundle::{Bundle, MapProved, Proved, Status};
 use spec::checkpoint::{self, Checkpoint};
 use spec::cosignature;
@@ -16,7 +16,8 @@ use spec::merkle::{Hash, TreeHead, leaf_hash, node_hash};
 use spec::note::{KeyKind, Note, Skey};
 use spec::record::{Digest, Predicate, Record};
 use spec::state::{
-    self, AuthorityValue, BuildValue, ChannelValue, RULES, SourceValue, StateEntry, TargetLine, UpdateValue,
+    self, AuthorityValue, BuildValue, ChannelValue, PolicyValue, RULES, SourceValue, StateEntry, TargetLine,
+    UpdateValue, Word,
 };
 use spec::verdict;
 use std::collections::BTreeMap;
@@ -82,7 +83,7 @@ impl World {
         self.entries.push(StateEntry { time: self.time, rules: RULES, root }.to_bytes());
     }
 
-    /// Withdraws an update, as a record of a kind that is not logged yet would.
+    /// Withdraws an update by a record that is not there.
     pub(crate) fn withdraw(&mut self, update: &Digest, index: u64) {
         let value = UpdateValue::Withdrawn { index, by: Digest::of(b"withdrawal") };
         self.map.insert(state::update_key(update), value.to_text());
@@ -111,9 +112,53 @@ impl World {
                 self.map.insert(key, channel.to_text());
                 (state::update_key(&id), UpdateValue::Live { index }.to_text())
             }
-            other => panic!("a record of kind {}", other.kind()),
+            Predicate::Withdrawal(withdrawal) => {
+                for update in &withdrawal.updates {
+                    self.mark_withdrawn(update, &id);
+                }
+                return;
+            }
+            Predicate::Rebuild(rebuild) => {
+                let key = state::build_key(&rebuild.build);
+                let mut build = BuildValue::parse(&self.map[&key]).unwrap();
+                let word = Word { says: rebuild.outcome, id, index };
+                build.rebuilds.insert(rebuild.party.to_string(), word);
+                (key, build.to_text())
+            }
+            Predicate::Policy(policy) => {
+                let value = PolicyValue { epoch: policy.epoch, id, index, reviews: BTreeMap::new() };
+                (state::POLICY_KEY.into(), value.to_text())
+            }
+            // What reviews and accesses leave in the state, nothing here reads.
+            Predicate::Review(_) | Predicate::Access(_) => return,
         };
         self.map.insert(key, value);
+    }
+
+    fn mark_withdrawn(&mut self, update: &Digest, by: &Digest) {
+        let key = state::update_key(update);
+        let UpdateValue::Live { index } = UpdateValue::parse(&self.map[&key]).unwrap() else {
+            panic!("withdrawn twice")
+        };
+        self.map.insert(key, UpdateValue::Withdrawn { index, by: *by }.to_text());
+    }
+
+    /// The updates of a product that carry a file.
+    fn updates(&self, sha256: &Digest, product: &str) -> Updates {
+        let carrying = self.records().filter_map(|(index, record)| {
+            let Predicate::Update(update) = &record.statement.predicate else { return None };
+            let carries = record.statement.subjects.iter().any(|subject| subject.sha256 == *sha256);
+            let value = UpdateValue::parse(&self.map[&state::update_key(&record.id)]).unwrap();
+            (carries && update.product.as_str() == product).then(|| Carrying {
+                index,
+                id: record.id,
+                channel: update.channel.clone(),
+                target: update.target.clone(),
+                sequence: update.sequence,
+                live: matches!(value, UpdateValue::Live { .. }),
+            })
+        });
+        Updates(carrying.collect())
     }
 
     fn tiles(&self) -> Tiles {
@@ -235,7 +280,9 @@ type Shared = Arc<Mutex<World>>;
 /// Serves it until the process ends; returns its URL.
 pub(crate) fn serve(world: &Shared) -> String {
     let router = Router::new()
-        .route(api::RECORDS, post(submit))
+        .route(api::RECORDS, post(submit).get(updates))
+        .route("/api/v1/records/{id}", get(record))
+        .route(&format!("{}{{key}}", api::STATE_PATH), get(value))
         .route("/api/v1/proofs/{index}", get(proof))
         .route("/api/v1/bundles/{sha256}", get(bundle))
         .route("/api/v1/status/{purl}", get(status))
@@ -261,7 +308,10 @@ async fn submit(State(world): State<Shared>, body: Bytes) -> Response {
         return problem(status, name, "as the test wants it".into());
     }
     let record = Record::parse_submission(&body).unwrap();
-    let (index, known) = world.push(&body);
+    // A log drops the signatures that name no key of the record's authority; this one, those that name none.
+    let named: Vec<_> = record.signatures.iter().filter_map(|one| Some((one.keyid?, one.sig.clone()))).collect();
+    let entry = record.entry(&named).unwrap();
+    let (index, known) = world.push(&entry);
     let mut submitted = Submitted { index, id: record.id, head: None, proof: None };
     if world.late > 0 {
         let location = [(header::LOCATION, api::proof_path(index))];
@@ -270,9 +320,41 @@ async fn submit(State(world): State<Shared>, body: Bytes) -> Response {
     let (proved, checkpoint) = (world.proved(if world.lie { 0 } else { index }), world.checkpoint());
     let head = TreeHead { size: world.entries.len() as u64, root: root(&world.leaves()) };
     let mut proof = proved.to_tlog_proof(&checkpoint);
-    proof.extra = None;
+    if entry == body {
+        proof.extra = None;
+    }
     (submitted.head, submitted.proof) = (Some(head), Some(proof.to_text()));
     (if known { StatusCode::OK } else { StatusCode::CREATED }, submitted.to_json()).into_response()
+}
+
+async fn updates(State(world): State<Shared>, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap();
+    let world = world.lock().unwrap();
+    let asked = |product: &str, sha256: &Digest| api::updates_path(sha256, product).ends_with(&format!("?{query}"));
+    for (_, record) in world.records() {
+        let Predicate::Update(update) = &record.statement.predicate else { continue };
+        for subject in &record.statement.subjects {
+            if asked(update.product.as_str(), &subject.sha256) {
+                return world.updates(&subject.sha256, update.product.as_str()).to_json().into_response();
+            }
+        }
+    }
+    Updates::default().to_json().into_response()
+}
+
+async fn record(State(world): State<Shared>, Path(id): Path<String>) -> Response {
+    let world = world.lock().unwrap();
+    match world.records().find(|(_, record)| record.id.to_string() == id) {
+        Some((index, _)) => world.entries[index as usize].clone().into_response(),
+        None => problem(404, "not-found", format!("no record has id {id}")),
+    }
+}
+
+async fn value(State(world): State<Shared>, Path(key): Path<String>) -> Response {
+    match world.lock().unwrap().map.get(&key) {
+        Some(value) => value.clone().into_response(),
+        None => problem(404, "not-found", format!("the state has no {key:?}")),
+    }
 }
 
 async fn proof(State(world): State<Shared>, Path(index): Path<u64>) -> Response {

@@ -361,6 +361,14 @@ impl Rows {
         self.prefixes.insert((family, prefix));
     }
 
+    /// Takes the answer that there is nothing, whatever was looked for.
+    pub fn answer_none(&mut self, look: Look) {
+        match look {
+            Look::Point(family, key) => self.answer_point(family, key, None),
+            Look::Prefix(family, prefix) => self.answer_prefix(family, prefix, []),
+        }
+    }
+
     /// Puts a row of an admitted record before all answers.
     pub fn put(&mut self, row: Row) {
         match read_authority(row.family, &row.value) {

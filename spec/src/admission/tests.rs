@@ -9,6 +9,8 @@ use crate::record::{Build, Dependency, EnvelopeSignature, Product, Source, Subje
 use alloc::{format, string::ToString, sync::Arc};
 use ed25519_dalek::{Signer as _, SigningKey};
 
+mod replay;
+
 const LOG: &str = "log.acme.example/updates";
 const ACME: &str = "pkg:generic/acme/";
 const SHIELD: &str = "pkg:generic/acme/shield";

@@ -1,5 +1,6 @@
 //! Public keys of records, in the one DER form that each has.
 
+use crate::note::strict_ed25519;
 use crate::record::Digest;
 use crate::{ecdsa, ml_dsa};
 use alloc::{borrow::Cow, vec::Vec};
@@ -110,11 +111,7 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError::Weak`].
     pub fn from_ed25519(public: [u8; 32]) -> Result<Self, KeyError> {
-        let point = VerifyingKey::from_bytes(&public).map_err(|_| KeyError::Weak)?;
-        // A y of p or more decodes too: the point's own encoding is another then.
-        if point.is_weak() || point.to_edwards().compress().to_bytes() != public {
-            return Err(KeyError::Weak);
-        }
+        let point = strict_ed25519(&public).ok_or(KeyError::Weak)?;
         Ok(Self { algorithm: Algorithm::Ed25519, material: Material::Ed25519(point) })
     }
 

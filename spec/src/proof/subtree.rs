@@ -291,95 +291,24 @@ pub fn verify_consistency(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::merkle::{Frontier, naive};
-    use alloc::{collections::BTreeMap, vec};
-    use sha2::{Digest as _, Sha256};
-
-    const SIZES: u64 = 130;
+    use crate::merkle::naive;
+    use crate::proof::tests::{SIZES, Tree, flip};
+    use alloc::vec;
 
     /// The rule, word by word: `start` is a multiple of BIT_CEIL(end - start), in numbers that cannot overflow.
     fn valid(start: u64, end: u64) -> bool {
         start < end && u128::from(start).is_multiple_of(u128::from(end - start).next_power_of_two())
     }
 
-    /// SUBTREE_SUBPROOF, as written in section 4.4.1.
-    fn naive_subproof(start: usize, end: usize, leaves: &[Hash], known: bool) -> Vec<Hash> {
-        if (start, end) == (0, leaves.len()) {
-            return if known { Vec::new() } else { vec![naive::root(leaves)] };
-        }
-        let k = naive::split(leaves.len());
-        let (left, right) = leaves.split_at(k);
-        let (mut proof, sibling) = if end <= k {
-            (naive_subproof(start, end, left, known), naive::root(right))
-        } else if k <= start {
-            (naive_subproof(start - k, end - k, right, known), naive::root(left))
-        } else {
-            assert_eq!(start, 0);
-            (naive_subproof(0, end - k, right, false), naive::root(left))
-        };
-        proof.push(sibling);
-        proof
+    fn hash(tree: &Tree, subtree: Subtree) -> Hash {
+        naive::root(&tree.leaves[subtree.start as usize..subtree.end as usize])
     }
 
-    /// PATH of RFC 6962.
-    fn naive_path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
-        if leaves.len() == 1 {
-            return Vec::new();
-        }
-        let (left, right) = leaves.split_at(naive::split(leaves.len()));
-        let (mut path, sibling) = match index.checked_sub(left.len()) {
-            None => (naive_path(index, left), naive::root(right)),
-            Some(index) => (naive_path(index, right), naive::root(left)),
-        };
-        path.push(sibling);
-        path
-    }
-
-    struct Tree {
-        leaves: Vec<Hash>,
-        roots: Vec<Hash>,
-        nodes: BTreeMap<Node, Hash>,
-    }
-
-    impl Tree {
-        fn new() -> Self {
-            let leaves = naive::leaves(SIZES);
-            let roots = (0..=leaves.len()).map(|size| naive::root(&leaves[..size])).collect();
-            let mut nodes = BTreeMap::new();
-            let mut frontier = Frontier::default();
-            for leaf in &leaves {
-                frontier.push(*leaf, |node, hash| {
-                    nodes.insert(node, hash);
-                });
-            }
-            Self { leaves, roots, nodes }
-        }
-
-        fn hash(&self, subtree: Subtree) -> Hash {
-            naive::root(&self.leaves[subtree.start as usize..subtree.end as usize])
-        }
-
-        fn head(&self, size: u64) -> TreeHead {
-            TreeHead { size, root: self.roots[size as usize] }
-        }
-
-        fn make(&self, plan: Option<Plan>) -> Vec<Hash> {
-            let plan = plan.unwrap();
-            let hashes: Vec<_> = plan.nodes().map(|node| self.nodes[&node]).collect();
-            plan.assemble(&hashes).unwrap()
-        }
-    }
-
-    fn subtrees(size: u64) -> impl Iterator<Item = Subtree> {
+    /// All subtrees of a tree, by start and then by end.
+    pub(crate) fn subtrees(size: u64) -> impl Iterator<Item = Subtree> {
         (0..size).flat_map(move |start| (start..=size).filter_map(move |end| Subtree::new(start, end).ok()))
-    }
-
-    fn flip(hash: &Hash, bit: usize) -> Hash {
-        let mut flipped = *hash;
-        flipped.0[bit / 8] ^= 1 << (bit % 8);
-        flipped
     }
 
     /// Proofs one hash less, one more, swapped, and one bit of each hash away, the bits in turn.
@@ -422,29 +351,22 @@ mod tests {
         }
     }
 
+    /// A sample: every seventh proof, another bit of each hash every time.
     #[test]
-    fn every_consistency_proof() {
+    fn damaged_consistency_proofs_are_refused() {
         let tree = Tree::new();
-        let mut digest = Sha256::new();
         let mut turn = 0;
         for subtree in subtrees(SIZES) {
-            let hash = tree.hash(subtree);
+            let hash = hash(&tree, subtree);
             let peaks: Vec<_> = subtree.peaks().iter().map(|node| tree.nodes[node]).collect();
             assert_eq!(merkle::fold(&peaks), Some(hash));
             for size in subtree.end..=SIZES {
-                let (head, leaves) = (tree.head(size), &tree.leaves[..size as usize]);
-                let proof = tree.make(consistency(subtree, size));
-                let naive = naive_subproof(subtree.start as usize, subtree.end as usize, leaves, true);
-                assert_eq!(proof, naive, "{subtree} in {size}");
-                verify_consistency(subtree, &hash, &head, &proof).unwrap();
-                for number in [subtree.start, subtree.end, size] {
-                    digest.update(number.to_be_bytes());
-                }
-                proof.iter().for_each(|hash| digest.update(hash.0));
                 turn += 1;
                 if turn % 7 != 0 {
                     continue;
                 }
+                let (head, proof) = (tree.head(size), tree.make(consistency(subtree, size)));
+                verify_consistency(subtree, &hash, &head, &proof).unwrap();
                 for bad in damaged(&proof, turn) {
                     assert!(verify_consistency(subtree, &hash, &head, &bad).is_err(), "{subtree} in {size}: {bad:?}");
                 }
@@ -458,8 +380,56 @@ mod tests {
             }
             assert_eq!(consistency(subtree, subtree.end - 1), None);
         }
-        // For each subtree and size: start, end and size as eight bytes each, then the proof.
-        assert_eq!(Hash(digest.finalize().into()).to_base64(), "xYVpAFOD7bxrpGbjsSV3T9U1WC9vDLI3BxQwxQNkHFg=");
+    }
+
+    /// Sizes and intervals near, and one bit away, of the sample.
+    #[test]
+    fn another_size_or_interval_is_refused_exactly_where_the_shape_differs() {
+        let tree = Tree::new();
+        let (mut accepted, mut refused, mut turn) = (0_u32, 0_u32, 0);
+        let mut check = |result: bool, expect: bool, what: core::fmt::Arguments<'_>| {
+            assert_eq!(result, expect, "{what}");
+            if result { accepted += 1 } else { refused += 1 }
+        };
+        for subtree in subtrees(SIZES) {
+            let (start, end, hash) = (subtree.start, subtree.end, hash(&tree, subtree));
+            let flipped = |number: u64| (0..64).map(move |bit| number ^ (1 << bit));
+            let intervals = || {
+                let ends = (start..=end + 3).chain(flipped(end)).map(|end| (start, end));
+                let starts = (0..=end).chain(flipped(start)).map(|start| (start, end));
+                let others = ends.chain(starts).filter_map(|(start, end)| Subtree::new(start, end).ok());
+                others.filter(|other| *other != subtree)
+            };
+            for size in end..=SIZES {
+                turn += 1;
+                if turn % 7 != 0 {
+                    continue;
+                }
+                let (head, proof) = (tree.head(size), tree.make(consistency(subtree, size)));
+                let shape = naive::subtree_shape(start, end, size);
+                for other in (0..SIZES + 3).chain(flipped(size)).filter(|other| *other != size) {
+                    let result = verify_consistency(subtree, &hash, &TreeHead { size: other, ..head }, &proof).is_ok();
+                    let expect = naive::subtree_shape(start, end, other) == shape;
+                    check(result, expect, format_args!("{subtree} in {size} as in {other}"));
+                }
+                for other in intervals() {
+                    let result = verify_consistency(other, &hash, &head, &proof).is_ok();
+                    let expect = naive::subtree_shape(other.start, other.end, size) == shape;
+                    check(result, expect, format_args!("{subtree} as {other} in {size}"));
+                }
+            }
+            for index in (start..end).step_by(5) {
+                let (leaf, proof) = (tree.leaves[index as usize], tree.make(inclusion(index, subtree)));
+                let shape = naive::path_shape(index - start, end - start);
+                for other in intervals() {
+                    let result = verify_inclusion(&leaf, index, other, &hash, &proof).is_ok();
+                    let there = index.checked_sub(other.start);
+                    let expect = there.and_then(|index| naive::path_shape(index, other.end - other.start)) == shape;
+                    check(result, expect, format_args!("{index} in {subtree} as in {other}"));
+                }
+            }
+        }
+        assert!(accepted > 1000 && refused > 1_000_000, "{accepted} accepted, {refused} refused");
     }
 
     #[test]
@@ -471,7 +441,7 @@ mod tests {
                 let proof = tree.make(consistency(whole, size));
                 assert_eq!(proof, tree.make(super::super::consistency(end, size)));
                 assert_eq!(
-                    verify_consistency(whole, &tree.hash(whole), &tree.head(size), &proof).is_ok(),
+                    verify_consistency(whole, &hash(&tree, whole), &tree.head(size), &proof).is_ok(),
                     super::super::verify_consistency(&tree.head(end), &tree.head(size), &proof).is_ok()
                 );
                 assert_eq!(tree.make(consistency(one, size)), tree.make(super::super::inclusion(end - 1, size)));
@@ -486,7 +456,7 @@ mod tests {
         for size in 1..=20 {
             let head = tree.head(size);
             for subtree in all.iter().copied().filter(|subtree| subtree.end <= size) {
-                let (hash, proof) = (tree.hash(subtree), tree.make(consistency(subtree, size)));
+                let (hash, proof) = (hash(&tree, subtree), tree.make(consistency(subtree, size)));
                 for other in all.iter().copied().filter(|other| *other != subtree) {
                     let result = verify_consistency(other, &hash, &head, &proof);
                     assert!(result.is_err(), "{subtree} as {other} in {size}");
@@ -495,22 +465,21 @@ mod tests {
         }
     }
 
+    /// A sample, as above.
     #[test]
-    fn every_inclusion_proof() {
+    fn damaged_inclusion_proofs_are_refused() {
         let tree = Tree::new();
         let mut turn = 0;
         for subtree in subtrees(SIZES) {
             let (start, end) = (subtree.start, subtree.end);
-            let (hash, leaves) = (tree.hash(subtree), &tree.leaves[start as usize..end as usize]);
+            let hash = hash(&tree, subtree);
             for index in start..end {
-                let leaf = tree.leaves[index as usize];
-                let proof = tree.make(inclusion(index, subtree));
-                assert_eq!(proof, naive_path((index - start) as usize, leaves));
-                verify_inclusion(&leaf, index, subtree, &hash, &proof).unwrap();
                 turn += 1;
                 if turn % 5 != 0 {
                     continue;
                 }
+                let (leaf, proof) = (tree.leaves[index as usize], tree.make(inclusion(index, subtree)));
+                verify_inclusion(&leaf, index, subtree, &hash, &proof).unwrap();
                 for bad in damaged(&proof, turn) {
                     assert!(verify_inclusion(&leaf, index, subtree, &hash, &bad).is_err(), "{index} in {subtree}");
                 }

@@ -1,113 +1,26 @@
-//! All proofs of all trees up to [`SIZES`] entries, against RFC 6962's recursive definitions and against `rs_merkle`.
+//! All proofs of all trees up to [`SIZES`] entries, against the recursive definitions of RFC 6962.
+//!
+//! What other implementations make of the same trees: `tests/oracles.rs`.
 
 use super::*;
-use crate::merkle::{Frontier, empty_root, naive};
-use alloc::{collections::BTreeMap, vec};
-use rs_merkle::{Hasher, MerkleProof, MerkleTree};
+use crate::merkle::{Frontier, naive};
+use alloc::collections::BTreeMap;
 use sha2::{Digest as _, Sha256};
 
 /// The largest tree tried.
-const SIZES: u64 = 130;
+pub(super) const SIZES: u64 = 130;
 /// Up to this size every bit of a hash is flipped in the ordinary run, beyond it one bit of each byte, another one each time.
 const EVERY_BIT: u64 = 40;
 
-/// On which side of the path a proof's hash stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Side {
-    Left,
-    Right,
-}
-
-/// PATH of RFC 6962 section 2.1.1, as written there, each hash with its side.
-fn naive_path(index: usize, leaves: &[Hash]) -> Vec<(Side, Hash)> {
-    if leaves.len() == 1 {
-        return Vec::new();
-    }
-    let (left, right) = leaves.split_at(naive::split(leaves.len()));
-    let (mut path, sibling) = match index.checked_sub(left.len()) {
-        None => (naive_path(index, left), (Side::Right, naive::root(right))),
-        Some(index) => (naive_path(index, right), (Side::Left, naive::root(left))),
-    };
-    path.push(sibling);
-    path
-}
-
-/// SUBPROOF of RFC 6962 section 2.1.2, as written there, each hash with its side; none for the hash that the path starts from.
-fn naive_subproof(old: usize, leaves: &[Hash], whole: bool) -> Vec<(Option<Side>, Hash)> {
-    if old == leaves.len() {
-        return if whole { Vec::new() } else { vec![(None, naive::root(leaves))] };
-    }
-    let (left, right) = leaves.split_at(naive::split(leaves.len()));
-    let (mut proof, sibling) = match old.checked_sub(left.len()) {
-        None | Some(0) => (naive_subproof(old, left, whole), (Some(Side::Right), naive::root(right))),
-        Some(old) => (naive_subproof(old, right, false), (Some(Side::Left), naive::root(left))),
-    };
-    proof.push(sibling);
-    proof
-}
-
-/// The sides of PATH, from the leaf up.
-fn inclusion_shape(index: u64, size: u64) -> Option<Vec<Side>> {
-    if index >= size {
-        return None;
-    }
-    let (mut shape, mut index, mut size) = (Vec::new(), index, size);
-    while size > 1 {
-        let split = size.next_power_of_two() / 2;
-        if index < split {
-            shape.push(Side::Right);
-            size = split;
-        } else {
-            shape.push(Side::Left);
-            (index, size) = (index - split, size - split);
-        }
-    }
-    shape.reverse();
-    Some(shape)
-}
-
-/// What a consistency proof of two sizes is made of.
-#[derive(PartialEq, Eq, Debug)]
-enum Shape {
-    /// Nothing is proved: the old tree is empty.
-    Nothing,
-    /// Two roots are compared.
-    Equal,
-    /// A path, and whether it starts from a hash of its own instead of the old root.
-    Path(bool, Vec<Side>),
-}
-
-fn consistency_shape(old: u64, new: u64) -> Option<Shape> {
-    match (old, new) {
-        (old, new) if old > new => return None,
-        (0, _) => return Some(Shape::Nothing),
-        (old, new) if old == new => return Some(Shape::Equal),
-        _ => (),
-    }
-    let (mut sides, mut own, mut old, mut new) = (Vec::new(), false, old, new);
-    while old != new {
-        let split = new.next_power_of_two() / 2;
-        if old <= split {
-            sides.push(Side::Right);
-            new = split;
-        } else {
-            sides.push(Side::Left);
-            own = true;
-            (old, new) = (old - split, new - split);
-        }
-    }
-    sides.reverse();
-    Some(Shape::Path(own, sides))
-}
-
-struct Tree {
-    leaves: Vec<Hash>,
+/// The largest tree tried, and what all smaller ones have.
+pub(super) struct Tree {
+    pub(super) leaves: Vec<Hash>,
     roots: Vec<Hash>,
-    nodes: BTreeMap<Node, Hash>,
+    pub(super) nodes: BTreeMap<Node, Hash>,
 }
 
 impl Tree {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let leaves = naive::leaves(SIZES);
         let roots = (0..=leaves.len()).map(|size| naive::root(&leaves[..size])).collect();
         let mut nodes = BTreeMap::new();
@@ -120,22 +33,22 @@ impl Tree {
         Self { leaves, roots, nodes }
     }
 
-    fn head(&self, size: u64) -> TreeHead {
+    pub(super) fn head(&self, size: u64) -> TreeHead {
         TreeHead { size, root: self.roots[size as usize] }
     }
 
-    fn leaves(&self, size: u64) -> &[Hash] {
+    pub(super) fn leaves(&self, size: u64) -> &[Hash] {
         &self.leaves[..size as usize]
     }
 
-    fn make(&self, plan: Option<Plan>) -> Vec<Hash> {
+    pub(super) fn make(&self, plan: Option<Plan>) -> Vec<Hash> {
         let plan = plan.unwrap();
         let hashes: Vec<_> = plan.nodes().map(|node| self.nodes[&node]).collect();
         plan.assemble(&hashes).unwrap()
     }
 }
 
-fn flip(hash: &Hash, bit: usize) -> Hash {
+pub(super) fn flip(hash: &Hash, bit: usize) -> Hash {
     let mut flipped = *hash;
     flipped.0[bit / 8] ^= 1 << (bit % 8);
     flipped
@@ -216,39 +129,70 @@ fn consistency_damaged(every_bit: u64) {
     }
 }
 
+/// Hashes the sizes and indices asked for, and what was made for them.
+#[derive(Default)]
+struct Outputs(Sha256);
+
+impl Outputs {
+    fn add(&mut self, asked: &[u64], made: &[Hash]) {
+        asked.iter().for_each(|number| self.0.update(number.to_be_bytes()));
+        made.iter().for_each(|hash| self.0.update(hash.0));
+    }
+}
+
 #[test]
-fn every_proof_is_rfc_6962s() {
+fn every_proof_is_the_recursive_definitions() {
     let tree = Tree::new();
-    let mut digest = Sha256::new();
+    let mut outputs = Outputs::default();
     for size in 0..=SIZES {
-        digest.update(size.to_be_bytes());
-        digest.update(tree.head(size).root.0);
+        let head = tree.head(size);
+        outputs.add(&[size], &[head.root]);
         for index in 0..size {
             let proof = tree.make(inclusion(index, size));
-            let naive = naive_path(index as usize, tree.leaves(size));
-            assert_eq!(naive.iter().map(|(side, _)| *side).collect::<Vec<_>>(), inclusion_shape(index, size).unwrap());
+            let naive = naive::sided_path(index as usize, tree.leaves(size));
+            assert_eq!(
+                naive.iter().map(|(side, _)| *side).collect::<Vec<_>>(),
+                naive::path_shape(index, size).unwrap()
+            );
             assert_eq!(proof, naive.into_iter().map(|(_, hash)| hash).collect::<Vec<_>>(), "{index} in {size}");
-            verify_inclusion(&tree.leaves[index as usize], index, &tree.head(size), &proof).unwrap();
-            digest.update(index.to_be_bytes());
-            proof.iter().for_each(|hash| digest.update(hash.0));
+            verify_inclusion(&tree.leaves[index as usize], index, &head, &proof).unwrap();
+            outputs.add(&[index], &proof);
         }
         for old in 0..=size {
             let proof = tree.make(consistency(old, size));
-            if old > 0 {
-                let naive = naive_subproof(old as usize, tree.leaves(size), true);
-                assert_eq!(proof, naive.into_iter().map(|(_, hash)| hash).collect::<Vec<_>>(), "{old} to {size}");
-            } else {
-                assert_eq!(proof, []);
-            }
-            verify_consistency(&tree.head(old), &tree.head(size), &proof).unwrap();
-            digest.update(old.to_be_bytes());
-            proof.iter().for_each(|hash| digest.update(hash.0));
+            let naive = if old > 0 { naive::subproof(old as usize, tree.leaves(size), true) } else { Vec::new() };
+            assert_eq!(proof, naive, "{old} to {size}");
+            verify_consistency(&tree.head(old), &head, &proof).unwrap();
+            outputs.add(&[old], &proof);
+        }
+        for subtree in subtree::tests::subtrees(size) {
+            let (start, end) = (subtree.start(), subtree.end());
+            let hash = naive::root(&tree.leaves[start as usize..end as usize]);
+            let proof = tree.make(subtree::consistency(subtree, size));
+            let naive = naive::subtree_subproof(start as usize, end as usize, tree.leaves(size), true);
+            assert_eq!(proof, naive, "{subtree} in {size}");
+            subtree::verify_consistency(subtree, &hash, &head, &proof).unwrap();
+            outputs.add(&[start, end], &proof);
         }
         assert_eq!(inclusion(size, size), None);
         assert_eq!(consistency(size + 1, size), None);
     }
-    // For each size: the size, the root, each index and its path, each old size and its proof; numbers as eight bytes.
-    assert_eq!(Hash(digest.finalize().into()).to_base64(), "FozVk3nOSf6N6gNratvAGeLSNZpq3iMzx12m9h0NKn8=");
+    for subtree in subtree::tests::subtrees(SIZES) {
+        let (start, end) = (subtree.start(), subtree.end());
+        let leaves = &tree.leaves[start as usize..end as usize];
+        let hash = naive::root(leaves);
+        outputs.add(&[start, end], &[hash]);
+        for index in start..end {
+            let proof = tree.make(subtree::inclusion(index, subtree));
+            assert_eq!(proof, naive::path((index - start) as usize, leaves), "{index} in {subtree}");
+            subtree::verify_inclusion(&tree.leaves[index as usize], index, subtree, &hash, &proof).unwrap();
+            outputs.add(&[index], &proof);
+        }
+    }
+    // SHA-256 over, for each size from 0 on, the size and the root, each index and its path, each old size and its proof, start
+    // and end of each subtree, by start and then by end, and its consistency proof; then for each subtree of the largest tree
+    // start, end and hash, each index and its path. Numbers are eight bytes, big-endian.
+    assert_eq!(Hash(outputs.0.finalize().into()).to_base64(), "lQCW2r6basyCzUFyCtKqO8LTGIGhwRfKPlc3yfGG5n8=");
 }
 
 #[test]
@@ -287,28 +231,28 @@ fn another_size_is_refused_exactly_where_the_shape_differs() {
     for size in 1..=SIZES {
         for index in 0..size {
             let proof = tree.make(inclusion(index, size));
-            let shape = inclusion_shape(index, size);
+            let shape = naive::path_shape(index, size);
             for other in sizes().filter(|other| *other != size) {
                 let head = TreeHead { size: other, ..tree.head(size) };
                 let result = verify_inclusion(&tree.leaves[index as usize], index, &head, &proof).is_ok();
-                check(result, inclusion_shape(index, other) == shape, format_args!("{index} in {size} as {other}"));
+                check(result, naive::path_shape(index, other) == shape, format_args!("{index} in {size} as {other}"));
             }
         }
         for old in 0..=size {
             let proof = tree.make(consistency(old, size));
-            let shape = consistency_shape(old, size);
+            let shape = naive::consistency_shape(old, size);
             let (old_head, new_head) = (tree.head(old), tree.head(size));
             for other in sizes() {
                 if other != size {
                     let head = TreeHead { size: other, ..new_head };
                     let result = verify_consistency(&old_head, &head, &proof).is_ok();
-                    let expect = consistency_shape(old, other) == shape;
+                    let expect = naive::consistency_shape(old, other) == shape;
                     check(result, expect, format_args!("{old} to {size} as to {other}"));
                 }
                 if other != old {
                     let head = TreeHead { size: other, ..old_head };
                     let result = verify_consistency(&head, &new_head, &proof).is_ok();
-                    let expect = consistency_shape(other, size) == shape;
+                    let expect = naive::consistency_shape(other, size) == shape;
                     check(result, expect, format_args!("{old} to {size} as from {other}"));
                 }
             }
@@ -327,61 +271,4 @@ fn plans_stay_small_at_any_size() {
             assert!(consistency(index, size).unwrap().nodes().count() <= 130);
         }
     }
-}
-
-/// RFC 6962's hashes as `rs_merkle` asks for them; a lone node goes up unhashed there.
-#[derive(Clone)]
-struct Rfc6962;
-
-impl Hasher for Rfc6962 {
-    type Hash = [u8; 32];
-
-    fn hash(entry: &[u8]) -> [u8; 32] {
-        Sha256::new().chain_update([0]).chain_update(entry).finalize().into()
-    }
-
-    fn concat_and_hash(left: &[u8; 32], right: Option<&[u8; 32]>) -> [u8; 32] {
-        match right {
-            Some(right) => Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into(),
-            None => *left,
-        }
-    }
-}
-
-fn oracle(leaves: &[Hash]) -> MerkleTree<Rfc6962> {
-    MerkleTree::from_leaves(&leaves.iter().map(|leaf| leaf.0).collect::<Vec<_>>())
-}
-
-#[test]
-fn rs_merkle_has_the_same_roots_and_paths() {
-    let tree = Tree::new();
-    for size in 1..=SIZES {
-        let other = oracle(tree.leaves(size));
-        assert_eq!(other.root().map(Hash), Some(tree.head(size).root), "{size}");
-        for index in 0..size {
-            let path: Vec<_> = other.proof(&[index as usize]).proof_hashes().iter().copied().map(Hash).collect();
-            assert_eq!(path, tree.make(inclusion(index, size)), "{index} in {size}");
-        }
-    }
-}
-
-/// Where `rs_merkle` differs, and RFC 9162 section 2.1.3.2 says that we are right.
-#[test]
-fn rs_merkle_exceptions() {
-    let tree = Tree::new();
-    let (index, size) = (2, 5);
-    let (leaf, head) = (tree.leaves[index as usize], tree.head(size));
-    let proof = tree.make(inclusion(index, size));
-    let theirs = |proof: &[Hash], index: u64, size: u64| {
-        let proof = MerkleProof::<Rfc6962>::new(proof.iter().map(|hash| hash.0).collect());
-        proof.verify(head.root.0, &[index as usize], &[leaf.0], size as usize)
-    };
-    assert!(theirs(&proof, index, size));
-    // The empty tree has no root there.
-    assert_eq!((oracle(&[]).root(), tree.head(0).root), (None, empty_root()));
-    // A surplus hash is left unread there: "if sn is not 0 [...] fail" and one hash a step is the RFC's rule.
-    let surplus = [proof.as_slice(), &[Hash([7; 32])]].concat();
-    assert!(theirs(&surplus, index, size));
-    let length = InclusionError::Length { have: 4, need: 3, index, size };
-    assert_eq!(verify_inclusion(&leaf, index, &head, &surplus), Err(length));
 }

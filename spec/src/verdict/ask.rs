@@ -9,8 +9,10 @@ use alloc::{string::String, vec::Vec};
 pub struct Ask {
     /// The file's digest.
     pub sha256: Digest,
-    /// The file's name, if it matters.
+    /// The file's name, if it matters; its path in the manifest, if there is one.
     pub name: Option<String>,
+    /// The bytes of the manifest that lists the file, if the update has that in the file's place.
+    pub manifest: Option<Vec<u8>>,
     /// The product that the file is to be of.
     pub product: Product,
     /// The channel that is followed.

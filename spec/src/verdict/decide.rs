@@ -8,7 +8,8 @@ use super::records::{Known, Released};
 use super::words::Counted;
 use super::{Installable, LaterPolicy, Latest, Refusal, UsedBuild, UsedSource, Warning};
 use crate::bundle::Status;
-use crate::record::{Update, Withdrawal};
+use crate::record::manifest::Manifest;
+use crate::record::{Digest, Update, Withdrawal};
 use crate::state::{self, ChannelValue, Claim, Outcome, Rebuilt, TargetLine, UpdateValue};
 use alloc::{boxed::Box, string::String, vec::Vec};
 
@@ -29,13 +30,13 @@ impl Case<'_> {
     pub(super) fn decide(&self, shown: &Shown<'_>) -> Result<Installable, Refusal> {
         let (released, known) = (shown.released, shown.known);
         // Steps 12 and 13.
-        let file = self.file(released)?;
+        let (file, subject) = self.file(released)?;
         if let UpdateValue::Withdrawn { index, by } = known.update {
             let says = shown.withdrawal.map(|says| Box::new(says.clone()));
             return Err(Refusal::Withdrawn { version: released.update.says.version.clone(), index, by, says });
         }
         // Steps 14 and 15.
-        let named = released.named(&self.ask.sha256)?;
+        let named = released.named(&subject)?;
         let by_commit = shown.vendor.in_force().allow_git_commit && self.trust.allow_git_commit;
         let dependencies = released.follow(&named, by_commit)?;
         // Steps 16 and 17.
@@ -57,8 +58,8 @@ impl Case<'_> {
         Ok(self.installable(shown, Rest { file, builds, sources, further_inputs, policy, warnings }))
     }
 
-    /// Step 12, and the file's name in the update.
-    fn file(&self, released: &Released<'_>) -> Result<String, Refusal> {
+    /// Step 12: the file's name, and the digest of the subject that it is or that lists it.
+    fn file(&self, released: &Released<'_>) -> Result<(String, Digest), Refusal> {
         let (ask, item) = (self.ask, &released.update);
         let Update { product, channel, target, .. } = &item.says;
         if *product != ask.product {
@@ -70,16 +71,25 @@ impl Case<'_> {
         if !target.is_empty() && *target != ask.target {
             return Err(Refusal::WrongTarget { have: target.clone(), need: ask.target.clone() });
         }
-        let mut files =
-            item.subjects.iter().filter(|subject| subject.sha256 == ask.sha256).map(|subject| &subject.name);
-        let first = files.clone().next();
-        let first = first.ok_or(Refusal::NotInUpdate { sha256: ask.sha256, files: item.subjects.len() })?;
-        match &ask.name {
-            Some(need) if !files.any(|name| name == need) => {
-                Err(Refusal::WrongName { sha256: ask.sha256, have: first.clone(), need: need.clone() })
-            }
-            Some(name) => Ok(name.clone()),
-            None => Ok(first.clone()),
+        let subject = ask.manifest.as_deref().map_or(ask.sha256, Digest::of);
+        let names = item.subjects.iter().filter(|one| one.sha256 == subject).map(|one| one.name.as_str());
+        let not_in_update = Refusal::NotInUpdate { sha256: subject, files: item.subjects.len() };
+        let Some(bytes) = &ask.manifest else { return Ok((self.name(names, not_in_update)?, subject)) };
+        names.clone().next().ok_or(not_in_update)?;
+        let manifest = Manifest::parse(bytes).map_err(|error| Refusal::NotAManifest { sha256: subject, error })?;
+        let files = manifest.files();
+        let paths = files.iter().filter(|file| file.sha256 == ask.sha256).map(|file| file.path);
+        let not_in_manifest = Refusal::NotInManifest { sha256: ask.sha256, files: files.len() };
+        Ok((self.name(paths, not_in_manifest)?, subject))
+    }
+
+    /// The name asked for, which must be one of these, or the first of them.
+    fn name<'n>(&self, names: impl Iterator<Item = &'n str> + Clone, none: Refusal) -> Result<String, Refusal> {
+        let first = names.clone().next().ok_or(none)?;
+        match &self.ask.name {
+            None => Ok(first.into()),
+            Some(need) if names.clone().any(|name| name == need) => Ok(need.clone()),
+            Some(need) => Err(Refusal::WrongName { sha256: self.ask.sha256, have: first.into(), need: need.clone() }),
         }
     }
 
@@ -189,6 +199,7 @@ impl Case<'_> {
         Installable {
             file: rest.file,
             sha256: ask.sha256,
+            manifest: ask.manifest.as_deref().map(Digest::of),
             product: item.says.product.clone(),
             version: item.says.version.clone(),
             channel: item.says.channel.clone(),

@@ -86,10 +86,12 @@ pub struct LaterPolicy {
 /// What was proved of a file that may be installed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Installable {
-    /// The file's name in the update.
+    /// The file's name in the update, or its path in the manifest.
     pub file: String,
     /// The file's digest.
     pub sha256: Digest,
+    /// The digest of the manifest that lists it, which is the update's file then.
+    pub manifest: Option<Digest>,
     /// The product.
     pub product: Product,
     /// The version.

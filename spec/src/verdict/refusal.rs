@@ -7,6 +7,7 @@ use crate::merkle::Hash;
 use crate::note::Note;
 use crate::policy::{CheckError, Name};
 use crate::proof::InclusionError;
+use crate::record::manifest::ManifestError;
 use crate::record::{Digest, Kind, Product, RecordError, Withdrawal};
 use crate::state::{StateError, ValueError};
 use alloc::string::ToString as _;
@@ -442,6 +443,22 @@ pub enum Refusal {
         /// The name asked for.
         need: String,
     },
+    /// Step 12: what was given as the manifest is one of the update's files, and no manifest.
+    #[error("the file {sha256} of the update is no manifest: {error}")]
+    NotAManifest {
+        /// Its digest.
+        sha256: Digest,
+        /// Why not.
+        error: ManifestError,
+    },
+    /// Step 12: the manifest does not list the file.
+    #[error("the file {sha256} is none of the manifest's {files} files")]
+    NotInManifest {
+        /// The file's digest.
+        sha256: Digest,
+        /// Files of the manifest.
+        files: usize,
+    },
     /// Step 13.
     #[error("{version}, entry {index}, is withdrawn, by record {by}")]
     Withdrawn {
@@ -648,6 +665,8 @@ impl Refusal {
             Self::WrongTarget { .. } => "wrong-target",
             Self::NotInUpdate { .. } => "not-in-update",
             Self::WrongName { .. } => "wrong-name",
+            Self::NotAManifest { .. } => "not-a-manifest",
+            Self::NotInManifest { .. } => "not-in-manifest",
             Self::Withdrawn { .. } => "withdrawn",
             Self::BuildMissing { .. } => "build-missing",
             Self::BuildAfterUpdate { .. } => "build-after-update",
@@ -714,7 +733,8 @@ impl Refusal {
             | Self::WrongProduct { .. }
             | Self::WrongChannel { .. }
             | Self::WrongTarget { .. }
-            | Self::WrongName { .. } => Todo::FixConfig,
+            | Self::WrongName { .. }
+            | Self::NotAManifest { .. } => Todo::FixConfig,
             Self::Fork { .. }
             | Self::NotIncluded { .. }
             | Self::NotAState(_)
@@ -729,6 +749,7 @@ impl Refusal {
             | Self::BeforeAuthority { .. }
             | Self::ThresholdNotMet { .. }
             | Self::NotInUpdate { .. }
+            | Self::NotInManifest { .. }
             | Self::NotBuilt { .. }
             | Self::OtherProduct { .. }
             | Self::RebuildFailed { .. }

@@ -81,7 +81,14 @@ impl Fixture {
             policy_epoch: None,
         };
         let sha256 = world::file("shield-7.2.0.pkg").sha256;
-        let ask = Ask { sha256, name: None, product, channel: "stable".into(), target: "linux-x86_64".into() };
+        let ask = Ask {
+            sha256,
+            name: None,
+            manifest: None,
+            product,
+            channel: "stable".into(),
+            target: "linux-x86_64".into(),
+        };
         let sizes = (size, world.size());
         let status = Status {
             checkpoint: world.note(world.head(2), &[]),
@@ -138,6 +145,7 @@ fn what_is_proved() {
     let expected = Installable {
         file: "shield-7.2.0.pkg".into(),
         sha256: world::file("shield-7.2.0.pkg").sha256,
+        manifest: None,
         product: world::product("shield"),
         version: "7.2.0".into(),
         channel: "stable".into(),
@@ -513,6 +521,40 @@ fn what_admission_would_have_refused() {
     assert_eq!(name(lawless(None, |it| logged(it, sword, plain_build(), plain_update))), "other-product");
     let lone = world::build(FILE, &[world::needs("gcc.deb")]);
     assert_eq!(name(lawless(None, |it| logged(it, plain_source(), lone, plain_update))), "no-source");
+}
+
+/// An update of one file, a manifest; what is asked for are the files that it lists.
+#[test]
+fn files_of_a_manifest() {
+    let files = ["db/empty.sig", "db/main.sig"].map(|path| world::file(path).sha256);
+    let text = format!("{}  0  db/empty.sig\n{}  3  db/main.sig\n{}  3  db/same.sig\n", files[0], files[1], files[1]);
+    let subject = Subject { name: "db.manifest".into(), sha256: Digest::of(text.as_bytes()), digests: Vec::new() };
+    let mut fixture = lawless(None, |it| {
+        let mut build = plain_build();
+        build.subjects = vec![subject.clone(), world::file("notes.txt")];
+        let update = |builds: &[Digest]| {
+            let mut update = plain_update(builds);
+            update.subjects = vec![subject.clone(), world::file("notes.txt")];
+            update
+        };
+        logged(it, plain_source(), build, update)
+    });
+    fixture.ask.sha256 = files[1];
+    assert_eq!(fixture.refused(), "not-in-update");
+    fixture.ask.manifest = Some(text.clone().into_bytes());
+    let installable = fixture.installable();
+    assert_eq!((installable.file.as_str(), installable.manifest), ("db/main.sig", Some(subject.sha256)));
+    fixture.ask.name = Some("db/same.sig".into());
+    assert_eq!(fixture.installable().file, "db/same.sig");
+    fixture.ask.name = Some("db/empty.sig".into());
+    assert_eq!(fixture.refused(), "wrong-name");
+    fixture.ask.sha256 = world::file("other.sig").sha256;
+    assert_eq!(fixture.refused(), "not-in-manifest");
+    // Another manifest than the one that was logged, and a file of the update that is none.
+    fixture.ask.manifest = Some(text.replace("main", "mine").into_bytes());
+    assert_eq!(fixture.refused(), "not-in-update");
+    fixture.ask.manifest = Some(b"the bytes of notes.txt".to_vec());
+    assert_eq!(fixture.refused(), "not-a-manifest");
 }
 
 #[test]
@@ -1029,7 +1071,7 @@ fn the_table_is_whole() {
     let tests = [tests.as_str(), include_str!("tests/words.rs")].concat();
     let names = code.split("pub fn name(&self)").nth(1).and_then(|rest| rest.split("pub fn todo").next()).unwrap();
     let names: Vec<_> = names.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    assert_eq!(names.len(), 59);
+    assert_eq!(names.len(), 61);
     for name in names {
         assert!(chapter.contains(&format!("`{name}`")), "{name} stands in no step");
         let upper = |word: &str| format!("{}{}", word[..1].to_uppercase(), &word[1..]);

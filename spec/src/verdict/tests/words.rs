@@ -131,7 +131,7 @@ fn each_word_is_proved() {
         (
             "word-differs",
             |world| {
-                let value = format!("source 7\n{PARTY} examined confirmed {} 15\n", world.id(15));
+                let value = format!("{PARTY} examined confirmed {} 15\nsource 7\n", world.id(15));
                 world.lie(&world.key_of(Kind::Source, 7), Some(&value));
             },
             |_| (),

@@ -6,7 +6,7 @@ use crate::bundle::{Bundle, MapProved, Proved, Status};
 use crate::checkpoint::{self, Checkpoint};
 use crate::cosignature;
 use crate::map::{self, Tiles};
-use crate::merkle::{Hash, TreeHead, leaf_hash, node_hash};
+use crate::merkle::{Hash, TreeHead, leaf_hash, naive};
 use crate::note::{KeyKind, Note, Skey};
 use crate::record::{
     Build, Dependency, Digest, Kind, Policy, Predicate, Product, Rebuild, Record, Review, Severity, Source, Statement,
@@ -290,7 +290,7 @@ impl World {
     }
 
     pub(super) fn head(&self, size: u64) -> TreeHead {
-        TreeHead { size, root: root(&self.leaves(size)) }
+        TreeHead { size, root: naive::root(&self.leaves(size)) }
     }
 
     fn leaves(&self, size: u64) -> Vec<Hash> {
@@ -307,7 +307,7 @@ impl World {
     }
 
     pub(super) fn proved(&self, index: u64, size: u64) -> Proved {
-        let proof = path(index as usize, &self.leaves(size));
+        let proof = naive::path(index as usize, &self.leaves(size));
         Proved { index, entry: self.entries[index as usize].clone(), proof }
     }
 
@@ -413,30 +413,4 @@ impl World {
     pub(super) fn key_of(&self, kind: Kind, index: u64) -> String {
         format!("{kind} {}", self.id(index))
     }
-}
-
-/// RFC 6962's MTH.
-fn root(leaves: &[Hash]) -> Hash {
-    match leaves {
-        [leaf] => *leaf,
-        _ => {
-            let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-            node_hash(&root(left), &root(right))
-        }
-    }
-}
-
-/// RFC 6962's PATH.
-fn path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
-    if leaves.len() == 1 {
-        return Vec::new();
-    }
-    let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-    let (mut below, sibling) = if index < left.len() {
-        (path(index, left), root(right))
-    } else {
-        (path(index - left.len(), right), root(left))
-    };
-    below.push(sibling);
-    below
 }

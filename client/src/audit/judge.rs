@@ -1,0 +1,157 @@
+//! The judge of an audit: a thread that replays bundle after bundle, its rows in the scratch directory.
+
+use super::fetch::Fetched;
+use super::store::Scratch;
+use super::{AuditError, Finding};
+use bytes::Bytes;
+use spec::admission::Rows;
+use spec::admission::replay::{Chunk, Cursor, Ended, Entry, Inadmissible, Need, What};
+use spec::admission::signatures::{Checked, check_named};
+use spec::authority::{Authority, PublicKey};
+use spec::entry_bundle;
+use spec::map::Tiles;
+use spec::record::{Digest, Predicate};
+use spec::tile::Edge;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::mpsc::Receiver;
+
+/// Keys that are kept in memory; past this many all are forgotten, and verified with where they are needed.
+const MAX_KEYS: usize = 16_384;
+/// Tiles of the map that are kept in memory, a kilobyte each; past this many all are read again.
+const MAX_MAP_TILES: usize = 16_384;
+
+/// The public keys of all authority records seen, by keyid: enough to verify a signature before it is known whether the key may
+/// sign.
+#[derive(Clone, Default)]
+pub(super) struct Keyring(Arc<RwLock<HashMap<Digest, PublicKey>>>);
+
+impl Keyring {
+    fn get(&self, keyid: &Digest) -> Option<PublicKey> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(keyid).cloned()
+    }
+
+    pub(super) fn learn(&self, authority: &Authority) {
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() > MAX_KEYS {
+            keys.clear();
+        }
+        keys.extend(authority.keys.iter().map(|(keyid, key)| (*keyid, key.clone())));
+    }
+}
+
+/// Entries of a bundle, read and their signatures verified.
+pub(super) struct Piece {
+    bytes: Bytes,
+    /// Entries of the bundle that were judged before.
+    skip: usize,
+    /// The entries up to the first that is none.
+    parsed: Vec<(What, Checked)>,
+    /// Why the next one is none.
+    malformed: Option<Inadmissible>,
+    /// The tree after the bundle.
+    edge: Edge,
+}
+
+impl Piece {
+    /// Reads the entries of a bundle but the first `skip`. `edge` is the tree after them.
+    pub(super) fn parse(fetched: &Fetched, skip: usize, edge: Edge, keyring: &Keyring) -> Self {
+        let bytes = fetched.bytes.clone();
+        let mut piece = Self { bytes, skip, parsed: Vec::new(), malformed: None, edge };
+        for entry in entry_bundle::parse(&fetched.bytes).unwrap_or_default().into_iter().skip(skip) {
+            match What::parse(entry) {
+                Ok(what) => {
+                    let checked = check(&what, keyring);
+                    piece.parsed.push((what, checked));
+                }
+                Err(why) => {
+                    piece.malformed = Some(why);
+                    break;
+                }
+            }
+        }
+        piece
+    }
+}
+
+fn check(what: &What, keyring: &Keyring) -> Checked {
+    let What::Record(record) = what else { return Checked::default() };
+    if let Predicate::Authority(authority) = &record.statement.predicate {
+        keyring.learn(authority);
+    }
+    check_named(record, |keyid| keyring.get(keyid))
+}
+
+/// Judges entry after entry.
+pub(super) struct Judge {
+    scratch: Scratch,
+    origin: String,
+    keyring: Keyring,
+    cursor: Cursor,
+    tiles: Tiles,
+    records: u64,
+    progress: Arc<dyn Fn(u64, u64) + Send + Sync>,
+    size: u64,
+}
+
+impl Judge {
+    /// Takes up the replay where the scratch directory stands.
+    pub(super) fn new(
+        scratch: Scratch,
+        origin: &str,
+        keyring: Keyring,
+        progress: Arc<dyn Fn(u64, u64) + Send + Sync>,
+        size: u64,
+    ) -> Result<Self, AuditError> {
+        let (cursor, origin) = (scratch.cursor()?, origin.into());
+        Ok(Self { scratch, origin, keyring, cursor, tiles: Tiles::default(), records: 0, progress, size })
+    }
+
+    /// Judges what comes until no more comes; returns how many records that were.
+    pub(super) fn run(mut self, mut work: Receiver<Piece>) -> Result<u64, AuditError> {
+        while let Some(piece) = work.blocking_recv() {
+            self.piece(&piece)?;
+            (self.progress)(self.cursor.index, self.size);
+        }
+        if self.cursor.index == self.size {
+            self.cursor.end().map_err(ended)?;
+        }
+        Ok(self.records)
+    }
+
+    fn piece(&mut self, piece: &Piece) -> Result<(), AuditError> {
+        let bytes = entry_bundle::parse(&piece.bytes).unwrap_or_default();
+        let entries = bytes.into_iter().skip(piece.skip).zip(&piece.parsed);
+        let entries: Vec<_> = entries.map(|(bytes, (what, checked))| Entry { bytes, what, checked }).collect();
+        let mut rows = Rows::default();
+        let mut chunk = Chunk::new(&self.origin, self.cursor, &entries);
+        while let Some(need) = chunk.advance(&mut rows, &mut self.tiles).map_err(ended)? {
+            match need {
+                Need::Rows(looks) => self.scratch.answer(looks, &mut rows, &self.keyring)?,
+                Need::Tiles(paths) => self.scratch.map_tiles(paths, &mut self.tiles)?,
+            }
+        }
+        let done = chunk.done();
+        if let Some(why) = &piece.malformed {
+            return Err(Finding::Entry { index: done.cursor.index, why: why.clone() }.into());
+        }
+        self.cursor = done.cursor;
+        self.records += entries.iter().filter(|entry| matches!(entry.what, What::Record(_))).count() as u64;
+        self.scratch.commit(&done, &self.tiles, &piece.edge)?;
+        if self.tiles.0.len() > MAX_MAP_TILES {
+            self.tiles.0.clear();
+        }
+        Ok(())
+    }
+}
+
+fn ended(ended: Ended) -> AuditError {
+    match ended {
+        Ended::Inadmissible { index, why: Inadmissible::UnknownRules { have } } if have > spec::state::RULES => {
+            AuditError::UnknownRules { index, have }
+        }
+        Ended::Inadmissible { index, why } => Finding::Entry { index, why }.into(),
+        Ended::Corrupt(corrupt) => super::ScratchError::Damaged(corrupt.to_string()).into(),
+        Ended::Missing(missing) => super::ScratchError::Damaged(missing.to_string()).into(),
+    }
+}

@@ -1,0 +1,137 @@
+//! `glarus withdraw` and `glarus access`.
+
+use super::record::{self, origin, product, required, word};
+use super::{Outcome, block_on, say};
+use crate::cli::{AccessArgs, WithdrawArgs};
+use anyhow::{Context as _, bail};
+use glarus::files::{self, FileError};
+use glarus::release;
+use glarus::table::Table;
+use spec::authority::Namespace;
+use spec::record::{Access, Digest, Kind, Predicate, Record, Severity, Statement, Subject, Withdrawal};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Bytes of a salt.
+const SALT_BYTES: usize = 32;
+
+pub(crate) fn withdraw(args: &WithdrawArgs) -> anyhow::Result<Outcome> {
+    let first = args.files.first().map(PathBuf::from);
+    let path = record::path(&args.record, first.as_deref(), "withdrawal")?;
+    let record = match record::given_record(Kind::Withdrawal, &args.record, &[])? {
+        Some(record) => record,
+        None => {
+            let (statement, updates) = withdrawn(args)?;
+            if !args.yes {
+                record::preview(&Table::new().row("updates", updates));
+                bail!("these updates would be withdrawn, and nothing was signed yet: --yes does it");
+            }
+            record::made(&statement)?
+        }
+    };
+    say(args.record.output, &record::send(&path, record, &args.record)?.table);
+    Ok(Outcome::Done)
+}
+
+/// The statement that withdraws files, and the updates that it names.
+fn withdrawn(args: &WithdrawArgs) -> anyhow::Result<(Statement, Vec<Table>)> {
+    let product = product(required(&args.product, "--product")?)?;
+    let severity = word(&args.severity, "--severity", &Severity::ALL.map(|severity| (severity.name(), severity)))?;
+    let (log, wait) = (args.record.log.open()?, args.record.log.wait());
+    let (mut subjects, mut live) = (Vec::new(), BTreeMap::new());
+    for file in &args.files {
+        let sha256 = match Digest::parse(file) {
+            Some(sha256) => sha256,
+            None => files::sha256(Path::new(file))?,
+        };
+        let carrying = block_on(async { Ok(log.updates(&sha256, product.as_str(), wait).await?) })?;
+        let mut carrying = carrying.0.into_iter().filter(|one| one.live).peekable();
+        let first = carrying.peek().map(|one| one.id);
+        let first = first.with_context(|| format!("no live update of {product} carries {file} ({sha256})"))?;
+        let update = block_on(async { Ok(log.record(&first, wait).await?) })?;
+        subjects.push(subject_of(&update, &sha256)?);
+        live.extend(carrying.map(|one| (one.index, one)));
+    }
+    let replacement = match &args.replacement {
+        Some(argument) => Some(record_id(argument)?),
+        None => None,
+    };
+    let predicate = Predicate::Withdrawal(Withdrawal {
+        log: origin(&args.origin)?,
+        updates: live.values().map(|one| one.id).collect(),
+        reason: required(&args.reason, "--reason")?.into(),
+        severity,
+        replacement,
+    });
+    let shown = live.values().map(|one| {
+        let target = Some(one.target.as_str()).filter(|target| !target.is_empty());
+        let table = Table::new().row("index", one.index).text("id", one.id).row("channel", one.channel.as_str());
+        table.row("target", target).row("sequence", one.sequence)
+    });
+    let shown = shown.collect();
+    Ok((Statement { subjects, predicate }, shown))
+}
+
+/// The file as the update names it.
+fn subject_of(update: &Record, sha256: &Digest) -> anyhow::Result<Subject> {
+    let subject = update.statement.subjects.iter().find(|subject| subject.sha256 == *sha256);
+    let subject = subject.with_context(|| format!("the log named an update that does not carry {sha256}"))?;
+    Ok(Subject { name: subject.name.clone(), sha256: *sha256, digests: Vec::new() })
+}
+
+fn record_id(argument: &str) -> anyhow::Result<Digest> {
+    match Digest::parse(argument) {
+        Some(id) => Ok(id),
+        None => {
+            let path = Path::new(argument);
+            let release = release::read(path)?;
+            release::is_kind(path, &release.record, Kind::Update)?;
+            Ok(release.record.id)
+        }
+    }
+}
+
+pub(crate) fn access(args: &AccessArgs) -> anyhow::Result<Outcome> {
+    let path = record::path(&args.record, args.particulars.as_deref(), "access")?;
+    let record = match record::given_record(Kind::Access, &args.record, &[])? {
+        Some(record) => record,
+        None => record::made(&accessed(args)?)?,
+    };
+    say(args.record.output, &record::send(&path, record, &args.record)?.table);
+    Ok(Outcome::Done)
+}
+
+fn accessed(args: &AccessArgs) -> anyhow::Result<Statement> {
+    let namespace = required(&args.namespace, "--namespace")?;
+    let time = |flag, name| {
+        let text = required(flag, name)?;
+        glarus::time::parse(text).with_context(|| format!("{name} {text:?} is no time"))
+    };
+    let store = required(&args.store, "--store")?;
+    let particulars = args.particulars.as_deref().context("the file of particulars is missing")?;
+    let predicate = Predicate::Access(Access {
+        log: origin(&args.origin)?,
+        namespace: Namespace::parse(namespace).with_context(|| format!("{namespace:?} is not a namespace"))?,
+        store: store.into(),
+        purpose: required(&args.purpose, "--purpose")?.into(),
+        from: time(&args.from, "--from")?,
+        until: time(&args.until, "--until")?,
+        commitment: commitment(particulars)?,
+    });
+    Ok(Statement { subjects: vec![Subject::of_name(store)], predicate })
+}
+
+/// SHA-256 of the salt beside the particulars, made if it is missing, and the particulars.
+fn commitment(particulars: &Path) -> anyhow::Result<Digest> {
+    let salt_path = files::beside(particulars, ".salt");
+    let salt = glarus_shell::keys::random_seed();
+    let salt = match files::create_new(&salt_path, &salt, 0o600) {
+        Ok(()) => salt.to_vec(),
+        Err(FileError::Exists(_)) => files::read(&salt_path, SALT_BYTES)?,
+        Err(error) => return Err(error.into()),
+    };
+    if salt.len() != SALT_BYTES {
+        bail!("{}: has {} bytes, a salt has {SALT_BYTES}", salt_path.display(), salt.len());
+    }
+    Ok(files::sha256_after(&salt, particulars)?)
+}

