@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use glarus_tests::process::run_ok;
 use glarus_tests::world::{World, text};
 use rustix::process::Signal;
-use spec::api::{self, Problem, Submitted};
+use spec::api::{self, Problem, Submitted, Updates};
 use spec::bundle::Bundle;
 use spec::checkpoint;
 use spec::merkle::leaf_hash;
@@ -194,6 +194,50 @@ async fn a_bundle_leads_from_the_file_to_the_source() -> anyhow::Result<()> {
             && status.state == bundle.status.state
     );
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_force_and_which_updates_carry_a_file() -> anyhow::Result<()> {
+    let world = World::start(1, 1).await?;
+    let source = world.vendor.source("shield", b"archive");
+    let build = world.vendor.build(b"archive", b"artifact");
+    world.submit(&source).await?;
+    world.submit(&build).await?;
+    let mut want = Vec::new();
+    for sequence in [1, 2] {
+        let update = world.vendor.update("shield", sequence, &[build.id], b"artifact");
+        let Submitted { index, id, .. } = world.submit(&update).await?;
+        want.push((index, id, sequence, true));
+    }
+    let product = world.vendor.product("shield");
+    let carrying = async |product: &str| {
+        let reply = world.get(&api::updates_path(&Digest::of(b"artifact"), product)).await?;
+        anyhow::Ok(Updates::parse(&reply.body)?.0)
+    };
+    let have: Vec<_> =
+        carrying(product.as_str()).await?.into_iter().map(|one| (one.index, one.id, one.sequence, one.live)).collect();
+    assert_eq!(have, want);
+    // Of this product alone, though its name begins another's.
+    assert_eq!(carrying(&product.as_str()[..product.as_str().len() - 1]).await?, []);
+    for (query, name) in [
+        ("", "kind"),
+        ("?kind=build", "kind"),
+        ("?kind=update", "missing-parameter"),
+        ("?kind=update&digest=00&product=pkg:a/b", "not-a-digest"),
+        ("?kind=updates&colour=blue", "unknown-parameter"),
+    ] {
+        let reply = world.get(&format!("{}{query}", api::RECORDS)).await?;
+        assert_eq!(Problem::parse(&reply.body)?.name, name, "{query}");
+    }
+    let value = world.get(&api::state_path(&spec::state::update_key(&want[0].1))).await?;
+    assert_eq!((value.status, text_of(&value.body)), (200, format!("live {}\n", want[0].0)));
+    let missing = world.get(&api::state_path("authority pkg:generic/nobody/")).await?;
+    assert_eq!((missing.status, Problem::parse(&missing.body)?.name.as_str()), (404, "not-found"));
+    Ok(())
+}
+
+fn text_of(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into()
 }
 
 #[tokio::test(flavor = "multi_thread")]

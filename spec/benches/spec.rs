@@ -251,7 +251,7 @@ fn verdict(criterion: &mut Criterion) {
         policy_epoch: None,
     };
     let sha256 = Digest::of(b"the bytes of shield-7.2.0.pkg");
-    let ask = Ask { sha256, name: None, product, channel: "stable".into(), target: "linux-x86_64".into() };
+    let ask = Ask { sha256, name: None, manifest: None, product, channel: "stable".into(), target: "linux-x86_64".into() };
 
     let parsed = Bundle::parse(&bundle).unwrap();
     let mut signatures = Vec::new();
