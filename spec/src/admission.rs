@@ -1,45 +1,4 @@
-//! Admission: which records the log takes, decided entry by entry from rows that the entries before made.
-//!
-//! The log is a deterministic state machine. A record names the rows that its judgement needs ([`needs`], [`needs_more`]);
-//! whoever holds the rows answers; [`judge`] refuses the record or returns its canonical entry and the [`Row`]s to put.
-//! The log, an auditor and a supervisor run the same function over rows of the same bytes, and nothing that it reads lies
-//! outside the log, so they cannot disagree.
-//!
-//! The rules, in order, the first that fails is the refusal (those for kinds that are not logged yet are left out):
-//!
-//! | rule | refusals | status |
-//! |---|---|---|
-//! | 1 the record is well-formed (see [`crate::record`]), of a kind that is logged so far, and made for this log | `wrong-log`, after rule 2 `kind-not-supported` | 422 |
-//! | 2 it is new; otherwise the answer is the index of the same record | none | 200 |
-//! | 3 what it names is logged and of the right kind | `build-not-logged`, `not-a-build` | 422 |
-//! | 4 its namespace has an authority in force | `no-authority`, `product-outside-namespace` | 403 |
-//! | 5 its signatures meet the role's threshold | `threshold-not-met` | 403 |
-//! | 6 digests agree: builds lead to sources, files to builds | `source-not-logged`, `build-does-not-count`, `source-of-other-product`, `file-not-built` | 422 |
-//! | 7 an update's sequence is one above the last of its channel | `sequence` | 409 |
-//! | 10 a namespace is new and nests in none | `namespace-taken`, `namespace-nests`, and before rule 4 `epoch-not-supported`, `genesis` | 409 |
-//!
-//! Limits: `too-many-targets` (64 targets a channel), `too-many-products` (1,024 products that a build leads to), `too-large`
-//! (an entry of more than 65,535 bytes); status 413. Signatures that do not name their key are tried with
-//! [`signatures::MAX_TRIALS`] keys, all together.
-//!
-//! **A build belongs to no namespace.** It *counts for* namespace N if its signatures meet N's build role and a dependency is
-//! a source of N, or an artifact of a build that counts for N. It is admitted if it counts for some N and keeps the signatures
-//! of the build keys of each. Candidates are the namespaces of its dependencies' rows, at most 8: those with the most
-//! dependencies first, then those whose record of one was logged first, so that strangers who log the same public source
-//! cannot crowd a vendor out of its own build.
-//!
-//! # Rows
-//!
-//! | family | key | value |
-//! |---|---|---|
-//! | ids | id | index |
-//! | facts | index | kind byte, then what a judge needs of the record ([`Fact`]) |
-//! | digests | algorithm byte ‖ length byte ‖ digest ‖ kind byte ‖ namespace | lowest index |
-//! | files | SHA-256 ‖ product, NUL, channel, NUL, target, NUL ‖ sequence | index of the update |
-//! | namespaces | namespace | 0x00: a proper prefix of a namespace; 0x01 ‖ id ‖ index ‖ payload: the authority in force |
-//! | state | a key of the map ([`crate::state`]) | its value |
-//!
-//! Indices and sequences are 8 bytes, big-endian. A row of `state` is also a leaf of the map.
+#![doc = include_str!("../admission.md")]
 
 use crate::record::{self, Digest, Kind, Predicate, Record, Statement};
 use crate::state::{self, MAX_TARGETS};

@@ -11,6 +11,7 @@ mod format;
 mod keys;
 mod mangle;
 
+mod admission;
 mod bundle;
 mod checkpoint;
 mod cosignature;
@@ -52,6 +53,7 @@ pub struct Chapter {
 }
 
 const CHAPTERS: &[Chapter] = &[
+    Chapter { name: "admission", make: admission::make, run: admission::run, accepts: None },
     Chapter { name: "bundle", make: bundle::make, run: bundle::run, accepts: Some(bundle::accepts) },
     Chapter { name: "checkpoint", make: checkpoint::make, run: checkpoint::run, accepts: Some(checkpoint::accepts) },
     Chapter {
