@@ -88,14 +88,14 @@ fn inclusion(criterion: &mut Criterion) {
 
 /// A verification that is nothing but that.
 enum Bare {
-    Ed25519(VerifyingKey, Vec<u8>, Signature),
+    Ed25519(Box<VerifyingKey>, Vec<u8>, Signature),
     MlDsa44(Box<ml_dsa_44::PublicKey>, Vec<u8>, Box<[u8; 2420]>),
 }
 
 impl Bare {
     fn ed25519(public: &[u8], message: Vec<u8>, signature: &[u8]) -> Self {
         let public = VerifyingKey::from_bytes(public.try_into().unwrap()).unwrap();
-        Self::Ed25519(public, message, Signature::from_slice(signature).unwrap())
+        Self::Ed25519(Box::new(public), message, Signature::from_slice(signature).unwrap())
     }
 
     /// That of a line of a checkpoint.
@@ -251,7 +251,8 @@ fn verdict(criterion: &mut Criterion) {
         policy_epoch: None,
     };
     let sha256 = Digest::of(b"the bytes of shield-7.2.0.pkg");
-    let ask = Ask { sha256, name: None, manifest: None, product, channel: "stable".into(), target: "linux-x86_64".into() };
+    let ask =
+        Ask { sha256, name: None, manifest: None, product, channel: "stable".into(), target: "linux-x86_64".into() };
 
     let parsed = Bundle::parse(&bundle).unwrap();
     let mut signatures = Vec::new();

@@ -748,7 +748,8 @@ static TRUST: LazyLock<Trust> = LazyLock::new(|| Trust {
 fn verdict_judge(bytes: &[u8]) {
     let product = TRUST.product.clone();
     let sha256 = Digest::of(b"the bytes of shield-7.2.0.pkg");
-    let ask = Ask { sha256, name: None, manifest: None, product, channel: "stable".into(), target: "linux-x86_64".into() };
+    let ask =
+        Ask { sha256, name: None, manifest: None, product, channel: "stable".into(), target: "linux-x86_64".into() };
     let judged = verdict::judge(&ask, bytes, &TRUST, &Memory::default(), 1_795_430_240);
     if let Ok(installable) = &judged.verdict {
         assert_eq!((installable.version.as_str(), installable.sequence, installable.index), ("7.2.0", 2, 10));

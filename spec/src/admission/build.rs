@@ -92,7 +92,7 @@ impl At<'_> {
     }
 }
 
-/// The rows that [`leads`] needs once those of [`needs`] for the build's record are answered.
+/// The rows that [`leads`] needs once those of [`super::needs`] for the build's record are answered.
 ///
 /// # Errors
 /// [`Corrupt`].
@@ -104,7 +104,7 @@ pub fn leads_needs(build: &Build, namespace: &str, rows: &Rows) -> Result<Vec<Lo
 
 /// The logged records that a build's dependencies name and that lead to a source of the product: what its bundle carries on.
 ///
-/// `index` is the build's: what was logged after it is none of its dependencies. `rows` has the answers to [`needs`] of the
+/// `index` is the build's: what was logged after it is none of its dependencies. `rows` has the answers to [`super::needs`] of the
 /// build's record, and to [`leads_needs`]; they may be rows of a later log.
 ///
 /// Shapes: indices of sources that list the product, and of builds that lead to one, rising.
