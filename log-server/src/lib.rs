@@ -6,7 +6,7 @@
 //! - [`store`]: the rows, and the only file that names RocksDB.
 //! - [`sequencer`]: the thread that owns the tree; [`plan`] is its pure part, [`second_opinion`] its check before signing.
 //! - [`publisher`]: rounds of witnesses until a quorum cosigned; [`witnesses`] is one task each.
-//! - [`reindex`]: rows made again from the entries.
+//! - [`mod@reindex`]: rows made again from the entries.
 //! - [`http`]: the API; [`bundles`] puts together what ships with files.
 #![forbid(unsafe_code)]
 

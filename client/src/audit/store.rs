@@ -35,6 +35,9 @@ const WRITE_BYTES: usize = 16 << 20;
 /// Authorities that are kept in memory; past this many all are read again.
 const MAX_AUTHORITIES: usize = 1024;
 
+/// A row's key and value.
+type Pair = (Vec<u8>, Vec<u8>);
+
 /// Why a scratch directory is of no use.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ScratchError {
@@ -189,7 +192,7 @@ impl Scratch {
         iterator: &mut DBRawIterator<'_>,
         family: Family,
         prefix: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ScratchError> {
+    ) -> Result<Vec<Pair>, ScratchError> {
         let prefix = row_key(family, prefix);
         let mut found = Vec::new();
         iterator.seek(&prefix);

@@ -52,10 +52,13 @@ fn what_parties_said() {
     assert_eq!(installable.sources[0].held, Vec::<String>::new());
 }
 
+/// What is logged otherwise.
+type Logged = fn(&mut World);
+
 /// Each is one change of what is logged, or of what the bundle has of it.
 #[test]
 fn each_word_is_proved() {
-    let cases: &[(&str, fn(&mut World), Change)] = &[
+    let cases: &[(&str, Logged, Change)] = &[
         ("installable", |_| (), |_| ()),
         // Left out of the status.
         ("word-missing", |_| (), |it| it.bundle.status.records.retain(|record| record.index != 13)),
