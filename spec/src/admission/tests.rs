@@ -212,6 +212,25 @@ impl World {
         judged
     }
 
+    /// Judges a batch as the log's sequencer does, signatures checked before by the rows of the log without the batch.
+    fn judge_batch(&self, batch: &[Record]) -> (Rows, Vec<Result<Admission, Stop>>) {
+        let mut rows = Rows::default();
+        self.answer(batch.iter().flat_map(needs).collect(), &mut rows);
+        self.answer(batch.iter().flat_map(|record| needs_more(record, &rows).unwrap()).collect(), &mut rows);
+        let checked: Vec<_> = batch.iter().map(|record| signatures::check(record, &rows).unwrap()).collect();
+        let (mut results, mut index) = (Vec::new(), self.size());
+        for (record, checked) in batch.iter().zip(checked) {
+            self.answer(needs_more(record, &rows).unwrap(), &mut rows);
+            let judged = judge(LOG, index, record, &rows, &|keyid, sig| checked.get(keyid, sig));
+            if let Ok(Admission::New { rows: new, .. }) = &judged {
+                new.iter().for_each(|row| rows.put(row.clone()));
+                index += 1;
+            }
+            results.push(judged);
+        }
+        (rows, results)
+    }
+
     fn admit(&mut self, record: &Record) -> Result<u64, &'static str> {
         match self.judge(record) {
             Ok(Admission::Known { index }) => Ok(index),
@@ -772,20 +791,7 @@ fn rows_of_a_batch() {
         signed(&source(&["pkg:npm/x"], &["x.tar"]), &[21]),
         signed(&source(&["pkg:npm/x", "pkg:npm/y"], &["a.tar"]), &[21]),
     ];
-    let mut rows = Rows::default();
-    world.answer(batch.iter().flat_map(needs).collect(), &mut rows);
-    world.answer(batch.iter().flat_map(|record| needs_more(record, &rows).unwrap()).collect(), &mut rows);
-    let mut results = Vec::new();
-    let mut index = world.size();
-    for record in &batch {
-        world.answer(needs_more(record, &rows).unwrap(), &mut rows);
-        let judged = judge(LOG, index, record, &rows, &unknown);
-        if let Ok(Admission::New { rows: new, .. }) = &judged {
-            new.iter().for_each(|row| rows.put(row.clone()));
-            index += 1;
-        }
-        results.push(judged);
-    }
+    let (mut rows, results) = world.judge_batch(&batch);
     let mut names = Vec::new();
     for (record, judged) in batch.iter().zip(&results) {
         assert_eq!(&world.judge(record), judged);
@@ -814,6 +820,79 @@ fn rows_of_a_batch() {
     rows.put(Row { family: Family::Namespaces, key: ACME.into(), value: vec![0] });
     rows.answer_authority(ACME.into(), row, acme);
     assert_eq!(rows.governing(&product(SHIELD)), Ok(None));
+}
+
+/// Records of all kinds that name others of their batch, by keys that the batch names first; what a record puts is there
+/// for the next one, and what it withdraws is gone.
+#[test]
+fn a_batch_of_all_kinds() {
+    let mut world = World::new();
+    let before = world.rows.authority_id(ACME).unwrap();
+    let epoch = Authority { epoch: 1, previous: Some(before), ..vendor(ACME, [20, 21, 22, 23, 24, 25, 26]) };
+    let source = signed(&source(&[SHIELD], &["a.tar"]), &[21]);
+    let made = signed(&build(&["a.pkg", "b.pkg"], &["a.tar"]), &[22]);
+    let release = |sequence, file| signed(&update(SHIELD, sequence, &[file], &[made.id]), &[24, 25]);
+    let (first, second, rival) = (release(1, "a.pkg"), release(2, "b.pkg"), release(2, "a.pkg"));
+    let withdraw = |update: &Record, file| signed(&withdrawals::withdrawal(&[update.id], &[file]), &[20]);
+    let rebuilt = |time| signed(&parties::rebuilt(made.id, &["a.pkg", "b.pkg"], time), &[31]);
+    let policy = signed(&parties::policy(0, None, "a"), &[ROOT]);
+    let batch = [
+        signed(&epoch.clone().into_statement(), &[10]),
+        source.clone(),
+        made.clone(),
+        first.clone(),
+        second.clone(),
+        rival,
+        signed(&parties::party(parties::CH), &[ROOT]),
+        rebuilt(9),
+        rebuilt(8),
+        withdraw(&second, "b.pkg"),
+        withdraw(&second, "b.pkg"),
+        release(3, "b.pkg"),
+        withdraw(&first, "b.pkg"),
+        policy.clone(),
+        signed(&parties::reviewed(policy.id, parties::POLICY, &[LOG], 9), &[32, 33]),
+        signed(&parties::reviewed(source.id, parties::HELD, &["a.tar"], 9), &[32, 33]),
+        signed(&parties::reviewed(source.id, parties::HELD, &["a.tar"], 9), &[34, 33]),
+        signed(&parties::policy(1, Some(policy.id), "b"), &[ROOT]),
+        signed(&parties::access(ACME), &[20]),
+        signed(&super::tests::source(&[SHIELD], &["b.tar"]), &[11]),
+        signed(&epoch.into_statement(), &[20]),
+        release(3, "a.pkg"),
+    ];
+    let (_, results) = world.judge_batch(&batch);
+    let mut names = Vec::new();
+    for (record, judged) in batch.iter().zip(&results) {
+        assert_eq!(&world.judge(record), judged);
+        names.push(world.admit(record));
+    }
+    let expected = [
+        Ok(2),
+        Ok(3),
+        Ok(4),
+        Ok(5),
+        Ok(6),
+        Err("sequence"),
+        Ok(7),
+        Ok(8),
+        Err("time-not-later"),
+        Ok(9),
+        Ok(9),
+        Err("file-withdrawn"),
+        Err("file-not-carried"),
+        Ok(10),
+        Ok(11),
+        Ok(12),
+        Ok(12),
+        Ok(13),
+        Ok(14),
+        Err("threshold-not-met"),
+        Ok(2),
+        Ok(15),
+    ];
+    assert_eq!(names, expected);
+    let Fact::Update { sequence: 3, .. } = world.fact(15) else { panic!() };
+    assert!(world.state(&state::channel_key(SHIELD, "stable")).starts_with("sequence 3\ntarget - 3 "));
 }
 
 fn facts() -> [Fact; 10] {
@@ -910,13 +989,25 @@ fn damaged_rows() {
     let mut world = World::new();
     world.admitted(&source(&[SHIELD], &["a.tar"]), &[11]);
     let made = world.admitted(&build(&["a.pkg"], &["a.tar"]), &[12]).id;
-    world.admitted(&update(SHIELD, 1, &["a.pkg"], &[made]), &[14, 15]);
+    let first = world.admitted(&update(SHIELD, 1, &["a.pkg"], &[made]), &[14, 15]).id;
+    world.admitted(&parties::party(parties::CH), &[ROOT]);
+    world.admitted(&parties::rebuilt(made, &["a.pkg"], 9), &[31]);
+    let policy = world.admitted(&parties::policy(0, None, "a"), &[ROOT]).id;
+    world.admitted(&parties::reviewed(policy, parties::POLICY, &[LOG], 9), &[32, 33]);
+    let epoch = Authority { epoch: 1, previous: Some(world.rows.authority_id(ACME).unwrap()), ..vendor(ACME, KEYS) };
     let records = [
         signed(&vendor("pkg:npm/", KEYS).into_statement(), &[ROOT]),
         signed(&source(&[SHIELD], &["b.tar"]), &[11]),
         signed(&build(&["b.pkg"], &["a.pkg", "a.tar"]), &[12]),
         signed(&update(SHIELD, 2, &["a.pkg"], &[made]), &[14, 15]),
+        signed(&epoch.into_statement(), &[10]),
+        signed(&parties::rebuilt(made, &["a.pkg"], 10), &[31]),
+        signed(&withdrawals::withdrawal(&[first], &["a.pkg"]), &[10]),
+        signed(&parties::reviewed(policy, parties::POLICY, &[LOG], 10), &[32, 33]),
+        signed(&parties::policy(1, Some(policy), "b"), &[ROOT]),
+        signed(&parties::access(ACME), &[10]),
     ];
+    let size = world.size();
     let mut random = Random(0x1234_5678_9abc_def1);
     let mut faults = 0;
     for record in &records {
@@ -936,7 +1027,7 @@ fn damaged_rows() {
                     world.answer(more, &mut damaged);
                 }
                 let _ = signatures::check(record, &damaged);
-                faults += usize::from(matches!(judge(LOG, 5, record, &damaged, &unknown), Err(Stop::Corrupt(_))));
+                faults += usize::from(matches!(judge(LOG, size, record, &damaged, &unknown), Err(Stop::Corrupt(_))));
             }
         }
     }
@@ -947,10 +1038,14 @@ fn damaged_rows() {
         let mut damaged = world.rows.clone();
         damaged.put(Row { family, key: index.to_be_bytes().to_vec(), value: vec![] });
         assert_eq!(
-            judge(LOG, 5, record, &damaged, &unknown),
+            judge(LOG, size, record, &damaged, &unknown),
             Err(Corrupt { family, key: index.to_be_bytes().to_vec() }.into())
         );
     };
     missing(&records[2], Family::Facts, 2);
     missing(&records[3], Family::Facts, 3);
+    missing(&records[5], Family::Facts, 3);
+    missing(&records[5], Family::Facts, 6);
+    missing(&records[6], Family::Facts, 4);
+    missing(&records[7], Family::Facts, 8);
 }

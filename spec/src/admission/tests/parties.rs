@@ -4,11 +4,11 @@ use super::*;
 use crate::record::{Access, Policy, Rebuild, Review, What};
 use crate::state::{Claim, Outcome, Rebuilt};
 
-const CH: &str = "https://rebuild.example.ch";
+pub(super) const CH: &str = "https://rebuild.example.ch";
 const DE: &str = "https://audit.example.de";
 
 /// A party whose authority is key 30; rebuilds by 31, reviews by two of 32, 33 and 34.
-fn party(name: &str) -> Statement {
+pub(super) fn party(name: &str) -> Statement {
     use RoleName::{Authority, Rebuild, Review};
     authority(name, &[(Authority, 1, &[30]), (Rebuild, 1, &[31]), (Review, 2, &[32, 33, 34])]).into_statement()
 }
@@ -19,18 +19,30 @@ fn rebuild(party: &str, build: Digest, artifacts: &[&str], outcome: Rebuilt, tim
     Statement { subjects: subjects(artifacts), predicate: Predicate::Rebuild(rebuild) }
 }
 
+pub(super) const HELD: What = What::Source(Claim::Held);
+pub(super) const POLICY: What = What::Policy;
+
+/// What the first party says.
+pub(super) fn rebuilt(build: Digest, artifacts: &[&str], time: u64) -> Statement {
+    rebuild(CH, build, artifacts, Rebuilt::Passed, time)
+}
+
+pub(super) fn reviewed(of: Digest, what: What, subject: &[&str], time: u64) -> Statement {
+    review(CH, of, what, subject, Outcome::Confirmed, time)
+}
+
 fn review(party: &str, of: Digest, what: What, subject: &[&str], outcome: Outcome, time: u64) -> Statement {
     let (party, centre) = (Namespace::parse(party).unwrap(), "Glarus".into());
     let review = Review { log: LOG.into(), of, party, what, outcome, time, centre };
     Statement { subjects: subjects(subject), predicate: Predicate::Review(review) }
 }
 
-fn policy(epoch: u64, previous: Option<Digest>, text: &str) -> Statement {
+pub(super) fn policy(epoch: u64, previous: Option<Digest>, text: &str) -> Statement {
     let policy = Policy { log: LOG.into(), epoch, previous, policy: format!("# {text}\nquorum none\n") };
     Statement { subjects: subjects(&[LOG]), predicate: Predicate::Policy(policy) }
 }
 
-fn access(namespace: &str) -> Statement {
+pub(super) fn access(namespace: &str) -> Statement {
     let access = Access {
         log: LOG.into(),
         namespace: Namespace::parse(namespace).unwrap(),
