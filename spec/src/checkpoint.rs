@@ -20,8 +20,8 @@ pub struct Checkpoint {
 /// Why a text is not a checkpoint.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// Fewer than three lines, an empty line, or no final LF.
-    #[error("a checkpoint has an origin, a size and a root line, none of them empty, each ended by LF")]
+    /// Fewer than three lines, an empty origin or extension line, or no final LF.
+    #[error("a checkpoint has an origin, a size and a root line, no empty extension line, each ended by LF")]
     Form,
     /// The origin is longer than [`MAX_NAME_BYTES`].
     #[error("an origin has at most {MAX_NAME_BYTES} bytes, this has {0}")]
