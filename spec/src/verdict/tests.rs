@@ -12,6 +12,7 @@ use world::{ACME, Cosigners, ORIGIN, T, THREE, World};
 
 mod attacks;
 mod chains;
+mod hostile;
 mod policies;
 mod words;
 mod world;
