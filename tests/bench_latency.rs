@@ -45,7 +45,20 @@ async fn main() -> anyhow::Result<()> {
     report("floor: HTTP answer that does nothing", &mut requests)?;
     report("floor: 4 KiB written and synced", &mut writes)?;
     println!("target: p50 <= 3, p99 <= 10");
+    let metrics = String::from_utf8(world.get("/metrics").await?.body.to_vec())?;
+    for (what, name) in [("judged, committed, checked, signed", "batch"), ("cosigned by the quorum", "quorum")] {
+        println!("of it, on average: {what:38}{:8.2}", mean_ms(&metrics, name)?);
+    }
     Ok(())
+}
+
+/// The mean of a histogram of the log, in milliseconds.
+fn mean_ms(metrics: &str, name: &str) -> anyhow::Result<f64> {
+    let value = |part: &str| {
+        let line = metrics.lines().find(|line| line.contains(&format!("{name}_seconds_{part} ")));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).context("no such metric")
+    };
+    Ok(value("sum")? / value("count")? * 1e3)
 }
 
 fn report(what: &str, times: &mut [Duration]) -> anyhow::Result<()> {
