@@ -2,7 +2,7 @@
 
 use crate::cosignature;
 use crate::encoding;
-use crate::note::{KeyError, KeyKind, MAX_SIGNATURES, Note, Vkey};
+use crate::note::{KeyError, KeyKind, MAX_SIGNATURES, Note, NoteSignature, Vkey};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use core::{fmt, ops::RangeInclusive};
 
@@ -409,7 +409,8 @@ impl Policy {
             times.push(latest(note, &witness.vkey, 0..=limit, |line| bad.push(BadLine { witness: at, line })));
         }
         let mut evaluation = Evaluation { times, later: false, bad };
-        if let Some(beyond) = limit.checked_add(1).filter(|_| !evaluation.met(self)) {
+        let claimed = note.signatures.iter().take(MAX_SIGNATURES).any(|line| claim(line) > limit);
+        if let Some(beyond) = limit.checked_add(1).filter(|_| claimed && !evaluation.met(self)) {
             let Evaluation { times, bad, .. } = &mut evaluation;
             let mut any = Vec::new();
             for ((at, witness), time) in self.witnesses.iter().enumerate().zip(times.iter()) {
@@ -662,13 +663,16 @@ fn parse_threshold(octets: &[u8], members: usize) -> Result<usize, PolicyErrorKi
         .ok_or(PolicyErrorKind::Threshold { threshold, members })
 }
 
+/// The time that a line claims. One too short for a time claims none: it comes last.
+fn claim(line: &NoteSignature) -> u64 {
+    line.bytes.first_chunk().map_or(0, |time| u64::from_be_bytes(*time))
+}
+
 /// The latest time among the key's lines that verify and whose time is in the range.
 fn latest(note: &Note, key: &Vkey, range: RangeInclusive<u64>, mut bad: impl FnMut(usize)) -> Option<u64> {
-    // A line too short for a time claims none: it comes last.
-    let claim = |bytes: &[u8]| bytes.first_chunk().map_or(0, |time| u64::from_be_bytes(*time));
     let mut lines = Vec::new();
     for (at, line) in note.signatures.iter().enumerate().take(MAX_SIGNATURES) {
-        let time = claim(&line.bytes);
+        let time = claim(line);
         if key.made(line) && range.contains(&time) {
             lines.push((time, at, line));
         }

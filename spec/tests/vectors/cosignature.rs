@@ -44,6 +44,7 @@ pub fn cosignature_error(error: &CosignatureError) -> &'static str {
         CosignatureError::OtherKey { .. } => "other-key",
         CosignatureError::Length { .. } => "cosignature-length",
         CosignatureError::Time(_) => "time",
+        CosignatureError::SubtreeTime(_) => "subtree-time",
         CosignatureError::Checkpoint(error) => checkpoint_error(error),
         CosignatureError::BadSignature { .. } => "bad-signature",
     }
