@@ -4,22 +4,15 @@ use anyhow::{Context as _, ensure};
 use glarus_tests::process::run_ok;
 use glarus_tests::world::{World, text};
 use rustix::process::Signal;
-use spec::api::{self, Problem, Submitted, Updates};
+use spec::api::{self, Leading, Problem, Submitted, Updates};
 use spec::bundle::Bundle;
 use spec::checkpoint;
 use spec::merkle::leaf_hash;
 use spec::note::Note;
-use spec::record::Digest;
+use spec::record::{Digest, Kind};
 use spec::state::is_state_entry;
 use spec::tile::{Path, Tile, parse_hashes};
 use spec::tlog_proof::TlogProof;
-
-fn set_wait_ms(world: &World, wait_ms: u64) -> anyhow::Result<()> {
-    let path = world.log_dir().join("glarus-log.toml");
-    let text = std::fs::read_to_string(&path)?;
-    let line = text.lines().find(|line| line.starts_with("wait_ms")).context("no wait_ms")?;
-    Ok(std::fs::write(&path, text.replace(line, &format!("wait_ms = {wait_ms}")))?)
-}
 
 /// The published checkpoint without its signatures, to which late cosignatures are added.
 async fn published_text(world: &World) -> anyhow::Result<String> {
@@ -29,7 +22,7 @@ async fn published_text(world: &World) -> anyhow::Result<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_quorum_nothing_is_published_and_nothing_is_lost() -> anyhow::Result<()> {
     let mut world = World::prepare(4, 3)?;
-    set_wait_ms(&world, 50)?;
+    world.set_wait_ms(50)?;
     world.start_log().await?;
     let before = published_text(&world).await?;
     for witness in world.witnesses.iter().take(2) {
@@ -219,9 +212,21 @@ async fn what_is_in_force_and_which_updates_carry_a_file() -> anyhow::Result<()>
     assert_eq!(have, want);
     // Of this product alone, though its name begins another's.
     assert_eq!(carrying(&product.as_str()[..product.as_str().len() - 1]).await?, []);
+    let leading = async |kind: Kind, bytes: &[u8], product: &str| {
+        let reply = world.get(&api::leading_path(kind, &Digest::of(bytes), product)).await?;
+        anyhow::Ok(Leading::parse(&reply.body)?.0.map(|(_, id)| id))
+    };
+    let shield = product.as_str();
+    assert_eq!(leading(Kind::Source, b"archive", shield).await?, Some(source.id));
+    assert_eq!(leading(Kind::Build, b"artifact", shield).await?, Some(build.id));
+    // Of another kind, of a product that it does not lead to, of nobody's namespace.
+    assert_eq!(leading(Kind::Build, b"archive", shield).await?, None);
+    assert_eq!(leading(Kind::Build, b"artifact", "pkg:generic/acme/other").await?, None);
+    assert_eq!(leading(Kind::Source, b"archive", "pkg:generic/nobody/shield").await?, None);
     for (query, name) in [
         ("", "kind"),
-        ("?kind=build", "kind"),
+        ("?kind=policy", "kind"),
+        ("?kind=build", "missing-parameter"),
         ("?kind=update", "missing-parameter"),
         ("?kind=update&digest=00&product=pkg:a/b", "not-a-digest"),
         ("?kind=updates&colour=blue", "unknown-parameter"),

@@ -2,6 +2,7 @@
 
 mod authority;
 mod records;
+mod release;
 
 pub(crate) use authority::{
     AuthorityCommand, PolicyCommand, ProposeArgs, ProposePolicyArgs, ShowArgs, SignArgs, SubmitArgs,
@@ -9,6 +10,7 @@ pub(crate) use authority::{
 pub(crate) use records::{
     AccessArgs, BuildArgs, RebuildArgs, RecordArgs, ReviewArgs, SourceArgs, UpdateArgs, WithdrawArgs,
 };
+pub(crate) use release::{ReleaseArgs, ResumeArgs, TrustArgs};
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -39,6 +41,10 @@ pub(crate) enum Command {
     /// Judge policies, which say who must cosign; propose, sign and submit the records that say which is in force
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Release files: log source, builds and update in one go, and leave a bundle beside every file
+    Release(Box<ReleaseArgs>),
+    /// Go on with a release that was interrupted
+    Resume(ResumeArgs),
     /// Log the source that a product is built from
     Source(SourceArgs),
     /// Log how artifacts were built
@@ -55,6 +61,8 @@ pub(crate) enum Command {
     Access(AccessArgs),
     /// Fetch a file's bundle, or renew the status in it
     Bundle(BundleArgs),
+    /// Write a trust file: whom a machine believes, for one product
+    Trust(TrustArgs),
     /// Tell whether a file may be installed, offline
     Verify(VerifyArgs),
     /// Install a file, if it may be
@@ -199,12 +207,16 @@ pub(crate) struct JudgeArgs {
 #[derive(Args, Debug)]
 #[command(
     after_help = "Offline. What was seen is remembered in the trust's memory, so that nobody can show an older state \
-                        later; --at remembers nothing.\n\nExamples:\n  glarus verify shield-7.2.0.pkg --trust \
+                        later; --at remembers nothing. A file of a large set is judged with the manifest that lists it, \
+                        whose bundle it is.\n\nExamples:\n  glarus verify shield-7.2.0.pkg --trust \
                         trust.toml\n  glarus verify shield-7.2.0.pkg --trust trust.toml --at 2026-11-21T09:12:00Z"
 )]
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+    /// The manifest that lists the file, where that is what was released [its bundle: MANIFEST.glarus]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
     /// Judge as of this time: Unix seconds, 2026-11-21 or 2026-11-21T09:12:00Z; without memory, for demonstrations and courts
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,

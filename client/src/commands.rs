@@ -8,6 +8,8 @@ mod look;
 mod party;
 mod record;
 mod release;
+mod release_day;
+mod trust;
 mod verify;
 mod withdraw;
 
@@ -35,6 +37,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Key(command) => key::run(command),
         Command::Authority(command) => authority::run(command),
+        Command::Release(args) => release_day::release(&args),
+        Command::Resume(args) => release_day::resume(&args),
         Command::Source(args) => release::source(args),
         Command::Build(args) => release::build(args),
         Command::Rebuild(args) => party::rebuild(&args),
@@ -43,6 +47,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Review(args) => party::review(&args),
         Command::Access(args) => withdraw::access(&args),
         Command::Bundle(args) => bundle::run(args),
+        Command::Trust(args) => trust::write(&args),
         Command::Verify(args) => verify::verify(args),
         Command::Install(args) => verify::install(args),
         Command::Policy(command) => look::policy(command),
@@ -85,7 +90,11 @@ fn open_key(argument: &str) -> anyhow::Result<SecretKey> {
 
 impl LogArgs {
     fn open(&self) -> anyhow::Result<Log> {
-        Ok(Log::new(&given(self.log_url.clone(), "--log-url", "GLARUS_LOG_URL")?))
+        Ok(Log::new(&self.url()?))
+    }
+
+    fn url(&self) -> anyhow::Result<String> {
+        given(self.log_url.clone(), "--log-url", "GLARUS_LOG_URL")
     }
 
     fn wait(&self) -> Duration {

@@ -95,6 +95,25 @@ pub fn sha256(path: &Path) -> Result<Digest, FileError> {
     whole().map_err(io_error(path))
 }
 
+/// Hashes a file of any length, and tells of each piece how many bytes it had; returns the digest and the bytes in all.
+///
+/// # Errors
+/// [`FileError::Io`], also for what is no regular file.
+pub fn sha256_told(path: &Path, tell: &dyn Fn(u64)) -> Result<(Digest, u64), FileError> {
+    must_be_regular(path)?;
+    let mut bytes = 0_u64;
+    let mut whole = || {
+        hash(&mut File::open(path)?, |piece| {
+            let piece = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+            bytes = bytes.saturating_add(piece);
+            tell(piece);
+            Ok(())
+        })
+    };
+    let sha256 = whole().map_err(io_error(path))?;
+    Ok((sha256, bytes))
+}
+
 /// Hashes some bytes and then a file of any length.
 ///
 /// # Errors
@@ -156,8 +175,23 @@ fn aside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     Ok(aside)
 }
 
-pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+/// Makes the names in the folder of a file durable.
+///
+/// # Errors
+/// As the operating system says.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder(path))?.sync_all()
+}
+
+/// What is in a folder, sorted.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn entries(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let whole = || std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+    let mut entries = whole().map_err(io_error(folder))?;
+    entries.sort();
+    Ok(entries)
 }
 
 /// The folder that a file is in.
@@ -211,6 +245,9 @@ mod tests {
             let content = vec![7; bytes];
             std::fs::write(&path, &content).unwrap();
             assert_eq!(sha256(&path), Ok(Digest::of(&content)));
+            let told = std::cell::Cell::new(0);
+            let have = sha256_told(&path, &|piece| told.set(told.get() + piece));
+            assert_eq!((have, told.get()), (Ok((Digest::of(&content), bytes as u64)), bytes as u64));
             assert_eq!(sha256_after(b"salt", &path), Ok(Digest::of(&[b"salt".as_slice(), &content].concat())));
         }
     }

@@ -30,17 +30,21 @@
 
 #[cfg(feature = "cli")]
 pub mod audit;
+pub mod dist;
 pub mod draft;
 pub mod files;
 pub mod inspect;
 pub mod install;
+pub mod journal;
 pub mod keys;
 pub mod memory;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod proposal;
+pub mod provenance;
 pub mod release;
 pub mod report;
 pub mod table;
+pub mod ticket;
 pub mod time;
 pub mod trust;

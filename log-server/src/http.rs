@@ -17,7 +17,7 @@ use spec::admission::signatures::{self, Checked};
 use spec::admission::{Corrupt, Rows};
 use spec::api::{self, Submitted};
 use spec::entry_bundle;
-use spec::record::{Digest, Product, Record};
+use spec::record::{Digest, Kind, Product, Record};
 use spec::tile;
 use spec::tlog_proof::TlogProof;
 use std::sync::Arc;
@@ -205,15 +205,22 @@ fn read_records(api: &Api, query: &str) -> Answer {
         }
         true
     })?;
-    if kind.as_deref() != Some("update") {
-        return Err(Refused::new(400, "kind", "only updates are listed: ?kind=update"));
-    }
+    let kind = match kind.as_deref() {
+        Some("update") => Kind::Update,
+        Some("source") => Kind::Source,
+        Some("build") => Kind::Build,
+        _ => return Err(Refused::new(400, "kind", "only these are listed: ?kind=update, source or build")),
+    };
     let missing = |what: &str| Refused::new(400, "missing-parameter", format!("name the {what}: &{what}="));
     let (digest, product) = (digest.ok_or_else(|| missing("digest"))?, product.ok_or_else(|| missing("product"))?);
     let digest = Digest::parse(&digest).ok_or_else(|| not_a_digest(&digest))?;
     let product = Product::parse(&product).map_err(|error| Refused::new(400, "product", error.to_string()))?;
-    let updates = lookups::updates(&*api.published()?, &digest, &product)?;
-    Ok(([(header::CONTENT_TYPE, api::JSON), MUTABLE], updates.to_json()).into_response())
+    let published = api.published()?;
+    let found = match kind {
+        Kind::Update => lookups::updates(&published, &digest, &product)?.to_json(),
+        _ => lookups::leading(&published, kind, &digest, &product)?.to_json(),
+    };
+    Ok(([(header::CONTENT_TYPE, api::JSON), MUTABLE], found).into_response())
 }
 
 async fn state(State(api): State<Api>, Path(key): Path<String>) -> Response {

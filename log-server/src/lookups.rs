@@ -3,9 +3,9 @@
 use crate::bundles::BundleFault;
 use crate::publisher::Published;
 use crate::store::StoreError;
-use spec::admission::{Carrier, Family, Look, Rows};
-use spec::api::{Carrying, Updates};
-use spec::record::{Digest, Product};
+use spec::admission::{self, Carrier, Corrupt, Fact, Family, Look, Rows};
+use spec::api::{Carrying, Leading, Updates};
+use spec::record::{Digest, Kind, Product, Record};
 
 /// The most updates of one answer: a withdrawal names far fewer.
 const MAX_UPDATES: usize = 1_024;
@@ -47,4 +47,34 @@ pub fn updates(published: &Published, sha256: &Digest, product: &Product) -> Res
         }
     }
     Ok(Updates(updates))
+}
+
+/// The first source or build in a product's namespace that has a digest, if it leads to the product.
+///
+/// # Errors
+/// [`BundleFault`].
+pub fn leading(
+    published: &Published,
+    kind: Kind,
+    sha256: &Digest,
+    product: &Product,
+) -> Result<Leading, BundleFault> {
+    let view = &published.rows.view;
+    let corrupt = |corrupt: Corrupt| StoreError::Damaged(corrupt.to_string());
+    let mut rows = Rows::default();
+    view.answer(product.prefixes().map(Look::namespace).collect(), &mut rows)?;
+    let Some(namespace) = rows.covering(product) else { return Ok(Leading(None)) };
+    let first = admission::first_of(sha256, kind, namespace);
+    view.answer(vec![first.clone()], &mut rows)?;
+    let index = rows.index(&first).map_err(corrupt)?;
+    let Some(index) = index.filter(|index| *index < published.checkpoint.head.size) else { return Ok(Leading(None)) };
+    view.answer(vec![Look::fact(index)], &mut rows)?;
+    let fact = rows.get(Family::Facts, &index.to_be_bytes()).and_then(Fact::parse);
+    let fact = fact.ok_or_else(|| StoreError::Damaged(format!("the fact of entry {index}")))?;
+    if !fact.leads_to(namespace, product) {
+        return Ok(Leading(None));
+    }
+    let record = Record::parse_entry(&view.entry(index)?);
+    let record = record.map_err(|error| StoreError::Damaged(format!("entry {index}: {error}")))?;
+    Ok(Leading(Some((index, record.id))))
 }

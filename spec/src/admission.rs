@@ -61,6 +61,13 @@ pub enum Stop {
     Corrupt(#[from] Corrupt),
 }
 
+/// The row that leads from a digest to the first record of a kind in a namespace that has it among its subjects.
+///
+/// Only sources, builds and updates have such rows; [`Rows::index`] reads them.
+pub fn first_of(sha256: &Digest, kind: Kind, namespace: &str) -> Look {
+    Look::Point(Family::Digests, [&digest_prefix(sha256, kind), namespace.as_bytes()].concat())
+}
+
 /// The rows that judging the record needs first.
 pub fn needs(record: &Record) -> Vec<Look> {
     let mut looks = signatures::needs(record);

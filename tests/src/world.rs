@@ -106,6 +106,17 @@ impl World {
         self.dir.path().join("log")
     }
 
+    /// Sets how long the log waits for its quorum, from its next start on.
+    ///
+    /// # Errors
+    /// If its configuration has no such line.
+    pub fn set_wait_ms(&self, wait_ms: u64) -> anyhow::Result<()> {
+        let path = self.log_dir().join("glarus-log.toml");
+        let text = std::fs::read_to_string(&path)?;
+        let line = text.lines().find(|line| line.starts_with("wait_ms")).context("no wait_ms")?;
+        Ok(std::fs::write(&path, text.replace(line, &format!("wait_ms = {wait_ms}")))?)
+    }
+
     /// Starts the log, again if it ran before, and waits until its witnesses have confirmed its head.
     ///
     /// # Errors

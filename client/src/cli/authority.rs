@@ -18,7 +18,9 @@ pub(crate) enum AuthorityCommand {
                             --namespace pkg:generic/acme/ --role authority=1:a.pub --role source=1:ci.pub --role \
                             build=1:ci.pub --role update=1:release.pub --out acme.json\n  glarus authority propose \
                             --namespace pkg:generic/acme/ --from-log --role update=1:release-2.pub --distrust \
-                            release.pub@18204 --out acme-1.json"
+                            release.pub@18204 --out acme-1.json\n  glarus authority propose --namespace pkg:generic/acme/ \
+                            --role authority,source,build,update,withdraw=1:acme.pub --key keys/root --submit --out \
+                            acme.json   # at once, where one signature is enough"
     )]
     Propose(Box<ProposeArgs>),
     /// Add a signature to a proposal, in place
@@ -57,8 +59,8 @@ pub(crate) struct ProposeArgs {
     /// The next epoch after the record that is in force in the log
     #[arg(long)]
     pub(crate) from_log: bool,
-    /// A role, how many of which keys must sign; once for each role
-    #[arg(long = "role", value_name = "NAME=THRESHOLD:KEY.pub,…")]
+    /// A role, how many of which keys must sign; roles of one rule behind commas, else once for each
+    #[arg(long = "role", value_name = "NAME,…=THRESHOLD:KEY.pub,…")]
     pub(crate) roles: Vec<String>,
     /// A role that nobody has any more
     #[arg(long, value_name = "NAME")]
@@ -75,6 +77,12 @@ pub(crate) struct ProposeArgs {
     /// Where the proposal goes; nothing is overwritten
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Sign it at once with this secret key, a file or one in a token
+    #[arg(long = "key", value_name = "FILE|pkcs11:…")]
+    pub(crate) keys: Vec<String>,
+    /// Submit it at once, signed by these keys alone
+    #[arg(long, requires = "keys")]
+    pub(crate) submit: bool,
     #[command(flatten)]
     pub(crate) server: LogArgs,
     #[command(flatten)]

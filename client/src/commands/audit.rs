@@ -53,7 +53,8 @@ pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<Outcome> {
     }
 }
 
-fn policy(path: &Path) -> anyhow::Result<Policy> {
+/// Reads a policy that protects somebody.
+pub(crate) fn policy(path: &Path) -> anyhow::Result<Policy> {
     let bytes = files::read(path, MAX_POLICY_BYTES)?;
     let policy = Policy::parse(&bytes).with_context(|| format!("{}: not a policy", path.display()))?;
     policy.check().with_context(|| format!("{}: a policy that protects nobody", path.display()))?;

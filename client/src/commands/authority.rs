@@ -23,8 +23,8 @@ pub(crate) fn run(command: AuthorityCommand) -> anyhow::Result<Outcome> {
 }
 
 fn propose(args: &ProposeArgs) -> anyhow::Result<Outcome> {
-    let roles = args.roles.iter().map(|text| parse_role(text)).collect::<anyhow::Result<Vec<_>>>()?;
-    let proposal = match before(args)? {
+    let roles = args.roles.iter().map(|text| parse_roles(text)).collect::<anyhow::Result<Vec<_>>>()?.concat();
+    let mut proposal = match before(args)? {
         Some(before) => Proposal::next(&before, &change(args, roles)?)?,
         None => {
             let namespace = namespace(args)?;
@@ -37,8 +37,24 @@ fn propose(args: &ProposeArgs) -> anyhow::Result<Outcome> {
             Proposal::new(&log, namespace, roles, args.allow_git_commit)?
         }
     };
+    for key in &args.keys {
+        proposal.sign(&open_key(key)?)?;
+    }
+    if args.submit {
+        not_genesis(&proposal, &args.out)?;
+        // Asked for before anything is written, so that a forgotten flag leaves nothing behind.
+        args.server.url()?;
+    }
     write_proposal(&proposal, &args.out)?;
-    say(args.output, &describe(&proposal).row("standing", standing(&proposal, None, &args.out)?));
+    let table = describe(&proposal);
+    if args.submit {
+        let logged = send(&proposal, &args.out, &args.server);
+        let out = args.out.display();
+        let logged = logged.with_context(|| format!("{out} is signed and kept; to try again: glarus authority submit {out}"))?;
+        say(args.output, &table.row("logged", logged));
+    } else {
+        say(args.output, &table.row("standing", standing(&proposal, None, &args.out)?));
+    }
     Ok(Outcome::Done)
 }
 
@@ -89,7 +105,7 @@ fn before(args: &ProposeArgs) -> anyhow::Result<Option<Proposal>> {
 }
 
 /// The authority or policy record that is in force, as the log says.
-fn from_log(key: &str, server: &LogArgs) -> anyhow::Result<Option<Proposal>> {
+pub(crate) fn from_log(key: &str, server: &LogArgs) -> anyhow::Result<Option<Proposal>> {
     let log = server.open()?;
     let Some(value) = block_on(async { Ok(log.state(key, server.wait()).await?) })? else { return Ok(None) };
     // Every value that says which record is in force begins with `epoch id index`.
@@ -127,16 +143,16 @@ fn role_name(name: &str) -> anyhow::Result<RoleName> {
     RoleName::from_name(name).with_context(|| format!("{name:?} is not a role: {}", names()))
 }
 
-/// Reads `NAME=THRESHOLD:KEY.pub,KEY.pub`.
-fn parse_role(text: &str) -> anyhow::Result<ProposedRole> {
-    let parts = text.split_once('=').and_then(|(name, rest)| Some((name, rest.split_once(':')?)));
+/// Reads `NAME,NAME=THRESHOLD:KEY.pub,KEY.pub`.
+fn parse_roles(text: &str) -> anyhow::Result<Vec<ProposedRole>> {
+    let parts = text.split_once('=').and_then(|(names, rest)| Some((names, rest.split_once(':')?)));
     let form = || format!("{text:?} is not NAME=THRESHOLD:KEY.pub,KEY.pub");
-    let (name, (threshold, files)) = parts.with_context(form)?;
-    let name = role_name(name)?;
+    let (names, (threshold, files)) = parts.with_context(form)?;
+    let names = names.split(',').map(role_name).collect::<anyhow::Result<Vec<_>>>()?;
     let threshold = threshold.parse().with_context(form)?;
     let public = |file: &str| Ok(keys::read_public(Path::new(file))?);
     let keys = files.split(',').map(public).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(role(name, threshold, &keys))
+    Ok(names.into_iter().map(|name| role(name, threshold, &keys)).collect())
 }
 
 pub(crate) fn sign(args: &SignArgs) -> anyhow::Result<Outcome> {
@@ -184,16 +200,24 @@ fn counts(proposal: &Proposal, by: Option<&Proposal>, keyid: &Digest) -> anyhow:
 pub(crate) fn submit(args: &SubmitArgs) -> anyhow::Result<Outcome> {
     let (proposal, file) = (read(&args.file)?, args.file.display());
     ensure!(!proposal.record.signatures.is_empty(), "{file}: nobody signed it yet: glarus {} sign", command(&proposal));
-    if proposal.is_genesis() {
-        bail!("the record of * is entry 0, which only glarus-log init --genesis {file} takes");
-    }
-    let server = args.log.open()?;
-    let envelope = proposal.to_bytes()?;
-    let logged = block_on(async { Ok(server.submit(&envelope, &proposal.record, args.log.wait()).await?) })?;
-    let proof = release::proof_path(&args.file);
-    files::replace(&proof, logged.proof.as_bytes(), 0o644)?;
-    say(args.output, &logged_table(&logged).text("record", file).text("proof", proof.display()));
+    not_genesis(&proposal, &args.file)?;
+    say(args.output, &send(&proposal, &args.file, &args.log)?);
     Ok(Outcome::Done)
+}
+
+fn not_genesis(proposal: &Proposal, file: &Path) -> anyhow::Result<()> {
+    let file = file.display();
+    ensure!(!proposal.is_genesis(), "the record of * is entry 0, which only glarus-log init --genesis {file} takes");
+    Ok(())
+}
+
+/// Submits a proposal, and keeps its proof beside its file.
+fn send(proposal: &Proposal, file: &Path, log: &LogArgs) -> anyhow::Result<Table> {
+    let (server, envelope) = (log.open()?, proposal.to_bytes()?);
+    let logged = block_on(async { Ok(server.submit(&envelope, &proposal.record, log.wait()).await?) })?;
+    let proof = release::proof_path(file);
+    files::replace(&proof, logged.proof.as_bytes(), 0o644)?;
+    Ok(logged_table(&logged).text("record", file.display()).text("proof", proof.display()))
 }
 
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Outcome> {
@@ -219,7 +243,7 @@ fn deciding(proposal: &Proposal, server: &LogArgs) -> anyhow::Result<Option<Prop
     from_log(&state::authority_key("*"), server)
 }
 
-fn read(file: &Path) -> anyhow::Result<Proposal> {
+pub(crate) fn read(file: &Path) -> anyhow::Result<Proposal> {
     let bytes = files::read(file, MAX_SUBMISSION_BYTES)?;
     Proposal::parse(&bytes).with_context(|| file.display().to_string())
 }

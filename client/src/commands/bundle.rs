@@ -78,7 +78,7 @@ fn size(status: &Status) -> anyhow::Result<u64> {
 }
 
 /// The update of a bundle: its id, what it says, and whether it carries the file.
-fn update_of(bundle: &Bundle, sha256: Option<&Digest>) -> anyhow::Result<(Digest, Update, bool)> {
+pub(crate) fn update_of(bundle: &Bundle, sha256: Option<&Digest>) -> anyhow::Result<(Digest, Update, bool)> {
     for proved in &bundle.records {
         let Ok(record) = Record::parse_entry(&proved.entry) else { continue };
         if let Predicate::Update(update) = record.statement.predicate {

@@ -5,14 +5,12 @@ use crate::cli::RecordArgs;
 use anyhow::{Context as _, bail, ensure};
 use glarus::keys::SecretKey;
 use glarus::net::{Logged, NetError};
+use glarus::provenance::MAX_ENVELOPES_BYTES;
 use glarus::release::{self, Kept, Release, ReleaseError};
 use glarus::table::Table;
 use glarus::{draft, files};
 use spec::record::{self, Digest, Kind, MAX_ENTRY_BYTES, Product, Record, Statement, Subject};
 use std::path::{Path, PathBuf};
-
-/// The most bytes of a file of envelopes.
-const MAX_ENVELOPES_BYTES: usize = 16 << 20;
 
 /// What became of a record: what to say, and whether it is in the log.
 pub(crate) struct Sent {

@@ -8,13 +8,17 @@ use glarus::memory::MemoryFile;
 use glarus::trust::{TrustFile, TrustedProduct};
 use glarus::{files, release, report, time};
 use spec::bundle::MAX_BUNDLE_BYTES;
-use std::path::PathBuf;
+use spec::record::manifest::MAX_MANIFEST_BYTES;
+use spec::verdict::Ask;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn verify(args: VerifyArgs) -> anyhow::Result<Outcome> {
     let JudgeArgs { artifact, trust, product, .. } = &args.judge;
     let trust = TrustFile::load(trust)?;
     let product = trust.product(product.as_deref())?;
-    let (bundle, ask) = (read_bundle(&args.judge)?, product.ask(files::sha256(artifact)?));
+    let bundle = read_bundle(&args.judge, args.manifest.as_deref())?;
+    let manifest = args.manifest.as_deref().map(|path| files::read(path, MAX_MANIFEST_BYTES)).transpose()?;
+    let ask = Ask { manifest, ..product.ask(files::sha256(artifact)?) };
     let judged = match &args.at {
         Some(at) => {
             let at = time::parse(at).with_context(|| {
@@ -31,7 +35,7 @@ pub(crate) fn install(args: InstallArgs) -> anyhow::Result<Outcome> {
     let JudgeArgs { artifact, trust, product, .. } = &args.judge;
     let trust = TrustFile::load(trust)?;
     let product = trust.product(product.as_deref())?;
-    let bundle = read_bundle(&args.judge)?;
+    let bundle = read_bundle(&args.judge, None)?;
     // Held to the end: no other installation comes between the verdict and what is remembered of it.
     let mut memory = MemoryFile::open(&trust.memory)?;
     let staged = Staged::new(artifact, &args.to)?;
@@ -45,16 +49,17 @@ pub(crate) fn install(args: InstallArgs) -> anyhow::Result<Outcome> {
     Ok(tell(&args.judge, product, &judged, Some(place)))
 }
 
-fn read_bundle(args: &JudgeArgs) -> anyhow::Result<Vec<u8>> {
-    let path = args.bundle.clone().unwrap_or_else(|| release::bundle_path(&args.artifact));
+fn read_bundle(args: &JudgeArgs, manifest: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+    let about = manifest.unwrap_or(&args.artifact);
+    let path = args.bundle.clone().unwrap_or_else(|| release::bundle_path(about));
     // A missing file is not to be taken for a missing bundle.
     files::must_be_regular(&args.artifact)?;
     // The error of the read itself is the cause that is told.
     let missing = matches!(path.try_exists(), Ok(false));
     let bundle = files::read(&path, MAX_BUNDLE_BYTES);
     if missing {
-        let artifact = args.artifact.display();
-        return bundle.with_context(|| format!("no bundle to judge by; glarus bundle {artifact} fetches it"));
+        let about = about.display();
+        return bundle.with_context(|| format!("no bundle to judge by; glarus bundle {about} fetches it"));
     }
     Ok(bundle?)
 }

@@ -5,6 +5,7 @@ mod keys;
 mod look;
 mod records;
 mod release;
+mod release_day;
 mod stage;
 mod token;
 mod verify;

@@ -123,7 +123,7 @@ fn an_access_commits_to_what_stays_here() {
 }
 
 /// An envelope as other tools write it: members in another order, no keyid.
-fn foreign(statement: &[u8], key: &SecretKey) -> String {
+pub(crate) fn foreign(statement: &[u8], key: &SecretKey) -> String {
     let (_, sig) = key.sign(statement).unwrap();
     let (payload, sig) = (STANDARD.encode(statement), STANDARD.encode(sig));
     format!(

@@ -7,14 +7,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use glarus_shell::http::problem;
-use spec::api::{self, Carrying, Submitted, Updates};
+use spec::api::{self, Carrying, Leading, Outcome, Problem, Submitted, Updates};
 use spec::bundle::{Bundle, MapProved, Proved, Status};
 use spec::checkpoint::{self, Checkpoint};
 use spec::cosignature;
 use spec::map::{self, Tile, Tiles};
 use spec::merkle::{Hash, TreeHead, leaf_hash, node_hash};
 use spec::note::{KeyKind, Note, Skey};
-use spec::record::{Digest, Predicate, Record};
+use spec::record::{Digest, Kind, Predicate, Record, Subject};
 use spec::state::{
     self, AuthorityValue, BuildValue, ChannelValue, PolicyValue, RULES, SourceValue, StateEntry, TargetLine,
     UpdateValue, Word,
@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) lie: bool,
     /// What is wrong with the next submission.
     pub(crate) refuse: Option<(u16, &'static str)>,
+    /// With which kind of record alone, if not with all.
+    pub(crate) refuse_only: Option<Kind>,
 }
 
 fn log_key() -> Skey {
@@ -60,7 +62,7 @@ pub(crate) fn policy() -> String {
 impl World {
     pub(crate) fn new(genesis: &[u8]) -> Self {
         let (entries, map) = (Vec::new(), BTreeMap::new());
-        let mut world = Self { entries, map, time: TIME, cosigning: 4, late: 0, lie: false, refuse: None };
+        let mut world = Self { entries, map, time: TIME, cosigning: 4, late: 0, lie: false, refuse: None, refuse_only: None };
         world.push(genesis);
         world
     }
@@ -247,6 +249,34 @@ fn prepare(tiles: &mut Tiles, key: &str) {
     }
 }
 
+impl World {
+    /// Takes a submission.
+    fn take(&mut self, body: &[u8]) -> Outcome {
+        let record = Record::parse_submission(body).unwrap();
+        if let Some((status, name)) = self.refuse
+            && self.refuse_only.is_none_or(|kind| kind == record.kind())
+        {
+            return Outcome::Refused(Problem { name: name.into(), status, detail: "as the test wants it".into() });
+        }
+        // A log drops the signatures that name no key of the record's authority; this one, those that name none.
+        let named: Vec<_> = record.signatures.iter().filter_map(|one| Some((one.keyid?, one.sig.clone()))).collect();
+        let entry = record.entry(&named).unwrap();
+        let (index, known) = self.push(&entry);
+        let mut submitted = Submitted { index, id: record.id, head: None, proof: None };
+        if self.late > 0 {
+            return Outcome::Taken { status: 202, submitted };
+        }
+        let (proved, checkpoint) = (self.proved(if self.lie { 0 } else { index }), self.checkpoint());
+        let head = TreeHead { size: self.entries.len() as u64, root: root(&self.leaves()) };
+        let mut proof = proved.to_tlog_proof(&checkpoint);
+        if entry == body {
+            proof.extra = None;
+        }
+        (submitted.head, submitted.proof) = (Some(head), Some(proof.to_text()));
+        Outcome::Taken { status: if known { 200 } else { 201 }, submitted }
+    }
+}
+
 /// RFC 6962: the largest power of two below the number of leaves.
 fn split(leaves: &[Hash]) -> usize {
     leaves.len().next_power_of_two() / 2
@@ -280,7 +310,8 @@ type Shared = Arc<Mutex<World>>;
 /// Serves it until the process ends; returns its URL.
 pub(crate) fn serve(world: &Shared) -> String {
     let router = Router::new()
-        .route(api::RECORDS, post(submit).get(updates))
+        .route(api::RECORDS, post(submit).get(records))
+        .route(api::BATCH, post(submit_batch))
         .route("/api/v1/records/{id}", get(record))
         .route(&format!("{}{{key}}", api::STATE_PATH), get(value))
         .route("/api/v1/proofs/{index}", get(proof))
@@ -304,32 +335,33 @@ pub(crate) fn serve(world: &Shared) -> String {
 
 async fn submit(State(world): State<Shared>, body: Bytes) -> Response {
     let mut world = world.lock().unwrap();
-    if let Some((status, name)) = world.refuse {
-        return problem(status, name, "as the test wants it".into());
+    match world.take(&body) {
+        Outcome::Refused(Problem { status, detail, .. }) => problem(status, world.refuse.unwrap().1, detail),
+        Outcome::Taken { status, submitted } => {
+            let location = [(header::LOCATION, api::proof_path(submitted.index))];
+            (StatusCode::from_u16(status).unwrap(), location, submitted.to_json()).into_response()
+        }
     }
-    let record = Record::parse_submission(&body).unwrap();
-    // A log drops the signatures that name no key of the record's authority; this one, those that name none.
-    let named: Vec<_> = record.signatures.iter().filter_map(|one| Some((one.keyid?, one.sig.clone()))).collect();
-    let entry = record.entry(&named).unwrap();
-    let (index, known) = world.push(&entry);
-    let mut submitted = Submitted { index, id: record.id, head: None, proof: None };
-    if world.late > 0 {
-        let location = [(header::LOCATION, api::proof_path(index))];
-        return (StatusCode::ACCEPTED, location, submitted.to_json()).into_response();
-    }
-    let (proved, checkpoint) = (world.proved(if world.lie { 0 } else { index }), world.checkpoint());
-    let head = TreeHead { size: world.entries.len() as u64, root: root(&world.leaves()) };
-    let mut proof = proved.to_tlog_proof(&checkpoint);
-    if entry == body {
-        proof.extra = None;
-    }
-    (submitted.head, submitted.proof) = (Some(head), Some(proof.to_text()));
-    (if known { StatusCode::OK } else { StatusCode::CREATED }, submitted.to_json()).into_response()
 }
 
-async fn updates(State(world): State<Shared>, RawQuery(query): RawQuery) -> Response {
+async fn submit_batch(State(world): State<Shared>, body: Bytes) -> Response {
+    let mut world = world.lock().unwrap();
+    let lines = api::batch_lines(&body).unwrap().into_iter();
+    lines.map(|line| world.take(line).to_json()).collect::<String>().into_response()
+}
+
+async fn records(State(world): State<Shared>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap();
     let world = world.lock().unwrap();
+    for kind in [Kind::Source, Kind::Build] {
+        if query.starts_with(&format!("kind={kind}&")) {
+            let found = world.records().find(|(_, record)| {
+                let asked = |subject: &Subject| api::leading_path(kind, &subject.sha256, "").ends_with(query.split("pkg").next().unwrap());
+                record.kind() == kind && record.statement.subjects.iter().any(asked)
+            });
+            return Leading(found.map(|(index, record)| (index, record.id))).to_json().into_response();
+        }
+    }
     let asked = |product: &str, sha256: &Digest| api::updates_path(sha256, product).ends_with(&format!("?{query}"));
     for (_, record) in world.records() {
         let Predicate::Update(update) = &record.statement.predicate else { continue };
