@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use glarus_shell::http::{Client, ClientError, Reply};
-use spec::api::{self, AnswerError, Problem, Submitted, Updates};
+use spec::api::{self, Outcome, Problem, Submitted, Updates};
 use spec::checkpoint::{Checkpoint, CheckpointError};
 use spec::merkle::{TreeHead, leaf_hash};
 use spec::proof::{self, InclusionError};
@@ -131,16 +131,84 @@ impl Log {
             200..=202 => Submitted::parse(&reply.body).map_err(|error| answer(&reply, &error))?,
             _ => return Err(problem(&reply)),
         };
+        let path = reply.location.unwrap_or_else(|| api::proof_path(submitted.index));
+        self.logged(submitted, reply.status == 200, envelope, record, &path, &mut pace).await
+    }
+
+    /// Submits records together, to be judged in their order: so each may name those before it. Waits until a quorum cosigned a
+    /// checkpoint that all those are under that the log takes; those that it refuses are answered in their places.
+    ///
+    /// More than one batch can have are sent as several, one after the other.
+    ///
+    /// Asking twice is harmless: the same record has one index.
+    ///
+    /// # Errors
+    /// [`NetError`]; after [`NetError::Refused`] nothing of the batch under way is in the log, after the others any of it may be.
+    pub async fn submit_batch(
+        &self,
+        envelopes: &[Vec<u8>],
+        wait: Duration,
+    ) -> Result<Vec<Result<Logged, Problem>>, NetError> {
+        let mut pace = Pace::new(wait);
+        let mut logged = Vec::new();
+        let mut rest = envelopes;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(one_batch(rest));
+            for (envelope, outcome) in now.iter().zip(self.outcomes(now, &mut pace).await?) {
+                logged.push(match outcome {
+                    Outcome::Refused(problem) => Err(problem),
+                    Outcome::Taken { status, submitted } => {
+                        let record = Record::parse_submission(envelope).map_err(ProofError::Entry)?;
+                        let path = api::proof_path(submitted.index);
+                        Ok(self.logged(submitted, status == 200, envelope, &record, &path, &mut pace).await?)
+                    }
+                });
+            }
+            rest = later;
+        }
+        Ok(logged)
+    }
+
+    /// Sends one batch; as many outcomes as envelopes.
+    async fn outcomes(&self, envelopes: &[Vec<u8>], pace: &mut Pace) -> Result<Vec<Outcome>, NetError> {
+        let url = format!("{}{}?wait=cosigned&proof=1", self.url, api::BATCH);
+        let body = Bytes::from(api::batch(envelopes.iter().map(Vec::as_slice)));
+        let reply = loop {
+            let reply = self.client.post(&url, api::NDJSON, body.clone(), api::MAX_BATCH_ANSWER_BYTES).await?;
+            if reply.status != 503 || !pace.rest().await {
+                break reply;
+            }
+        };
+        if reply.status != 200 {
+            return Err(problem(&reply));
+        }
+        let outcomes = api::parse_batch(&reply.body).map_err(|error| answer(&reply, &error))?;
+        if outcomes.len() != envelopes.len() {
+            let (have, need) = (outcomes.len(), envelopes.len());
+            return Err(answer(&reply, &format!("it has {have} lines for {need} records")));
+        }
+        Ok(outcomes)
+    }
+
+    /// Checks what the log says of a record that it took; a proof that it did not send, or that is of an entry with other
+    /// signatures, is asked for.
+    async fn logged(
+        &self,
+        submitted: Submitted,
+        known: bool,
+        envelope: &[u8],
+        record: &Record,
+        path: &str,
+        pace: &mut Pace,
+    ) -> Result<Logged, NetError> {
         expect("record", submitted.id, record.id)?;
-        let known = reply.status == 200;
         let (index, id) = (submitted.index, submitted.id);
         if let Some(proof) = submitted.proof
             && let Ok(head) = check_proof(&proof, index, record, Some(envelope))
         {
             return Ok(Logged { index, id, head, known, proof });
         }
-        let path = reply.location.unwrap_or_else(|| api::proof_path(index));
-        let proof = self.proof(&path, index, &mut pace).await?;
+        let proof = self.proof(path, index, pace).await?;
         let head = check_proof(&proof, index, record, None)?;
         Ok(Logged { index, id, head, known, proof })
     }
@@ -209,6 +277,16 @@ impl Log {
     }
 }
 
+/// How many of these one batch can have; at least one, whatever its length: the log says what is wrong with it.
+fn one_batch(envelopes: &[Vec<u8>]) -> usize {
+    let mut bytes = 0;
+    let fits = envelopes.iter().take(api::MAX_BATCH).take_while(|envelope| {
+        bytes += envelope.len() + 1;
+        bytes <= api::MAX_BATCH_BYTES
+    });
+    fits.count().max(1)
+}
+
 /// When to ask again, and when not any more.
 struct Pace {
     limit: Duration,
@@ -265,7 +343,7 @@ fn answer(reply: &Reply, cause: &dyn std::fmt::Display) -> NetError {
 
 fn problem(reply: &Reply) -> NetError {
     match Problem::parse(&reply.body) {
-        Err(AnswerError::Json(_)) | Err(AnswerError::Member(_)) => answer(reply, &"no problem details"),
+        Err(_) => answer(reply, &"no problem details"),
         Ok(problem) if reply.status < 500 => NetError::Refused(problem),
         Ok(problem) => NetError::Fault(problem),
     }

@@ -10,6 +10,7 @@
 //! | call | answer |
 //! |---|---|
 //! | `POST /api/v1/records` | [`Submitted`] |
+//! | `POST /api/v1/records/batch` | an [`Outcome`] a line |
 //! | `GET /api/v1/records/{index or id}` | the entry's bytes |
 //! | `GET /api/v1/records?kind=update&digest=&product=` | [`Updates`]: all of a product's that carry a file, withdrawn ones too |
 //! | `GET /api/v1/state/{key}` | the text that the [`crate::state`] map has for a key, as of the published head; 404 where it has none |
@@ -24,12 +25,35 @@
 //!
 //! A refusal is problem details (RFC 9457), `application/problem+json`: [`Problem`], its `type` `urn:glarus:refusal:<name>`.
 //! `wait=cosigned`, the default, answers once a policy's quorum cosigned; `wait=integrated` once the record is durable.
+//!
+//! # Batches
+//!
+//! ```text
+//! POST /api/v1/records/batch?wait=cosigned|integrated&proof=1     NDJSON in: a DSSE envelope a line
+//! 200 application/x-ndjson, a line for each record, in the same order:
+//! {"status":201,"index":2,"id":"5f0c…","size":6,"root":"CsUY…","proof":"c2sp.org/tlog-proof@v1\n…"}
+//! {"type":"urn:glarus:refusal:sequence","title":"sequence","status":409,"detail":"the sequence is 3, …"}
+//! ```
+//!
+//! The body has 1 to [`MAX_BATCH`] lines of at most [`crate::record::MAX_SUBMISSION_BYTES`] each and at most [`MAX_BATCH_BYTES`]
+//! in all; LF ends each, which the last may lack; none is empty.
+//! Its records are judged in their order, each as if it had been submitted alone after those before it: so they may name each
+//! other, and an authority record may bring the keys that sign later ones.
+//! A line that is no record, and a record that is refused, are refused on their own line; the rest goes on.
+//! All that are admitted become durable together, and stand under one state entry.
+//!
+//! The status of a line is that of [`Submitted`] as it is for a record alone: 201, 200 for a record that was in the log before
+//! (the same record twice in a batch is one), 202 if no quorum cosigned in time.
+//! The batch as a whole is answered with another status than 200 only where nothing of it was taken, or (503 `stopped`) where
+//! nobody knows: the body has not this form ([`BatchError`]), the query has not, or the log takes nothing now (503).
+//!
+//! An answer has at most [`MAX_BATCH_ANSWER_BYTES`]: proofs for which there is no room are left out, and asked for one by one.
 
 use crate::encoding;
 use crate::json::{self, Object};
 use crate::merkle::{Hash, TreeHead};
 use crate::record::{Digest, write_list};
-use alloc::{format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 
 /// The media type of problem details.
 pub const PROBLEM: &str = "application/problem+json";
@@ -43,11 +67,22 @@ pub const JSON: &str = "application/json";
 pub const BYTES: &str = "application/octet-stream";
 /// The media type of notes and proofs.
 pub const TEXT: &str = "text/plain; charset=utf-8";
+/// The media type of lines of JSON.
+pub const NDJSON: &str = "application/x-ndjson";
 /// What the type of every refusal begins with.
 const REFUSAL: &str = "urn:glarus:refusal:";
 
 /// The path that submits a record.
 pub const RECORDS: &str = "/api/v1/records";
+
+/// The path that submits a batch of records.
+pub const BATCH: &str = "/api/v1/records/batch";
+/// The most records of a batch.
+pub const MAX_BATCH: usize = 1_024;
+/// The most bytes of a batch.
+pub const MAX_BATCH_BYTES: usize = 16 << 20;
+/// The most bytes of the answer to a batch.
+pub const MAX_BATCH_ANSWER_BYTES: usize = 64 << 20;
 
 /// What the path of a value of the state map begins with.
 pub const STATE_PATH: &str = "/api/v1/state/";
@@ -134,21 +169,43 @@ pub enum AnswerError {
     /// A member is missing or has another form.
     #[error("the answer's member {0:?} is missing or has another form")]
     Member(&'static str),
+    /// A batch's answer that is cut off, or has no line.
+    #[error("the answer to a batch is lines, LF after each: it ends without one")]
+    Cut,
+    /// A batch's answer with more lines than a batch can have.
+    #[error("the answer has more than {MAX_BATCH} lines")]
+    TooManyLines,
+    /// A batch's answer that is too long.
+    #[error("the answer has {0} bytes, at most {MAX_BATCH_ANSWER_BYTES} are read")]
+    TooLong(usize),
+    /// A line of a batch's answer.
+    #[error("line {line}: {cause}")]
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        cause: Box<AnswerError>,
+    },
 }
 
 impl Submitted {
     /// Writes the JSON.
     pub fn to_json(&self) -> String {
-        let mut out = format!("{{\"index\":{},\"id\":\"{}\"", self.index, self.id);
+        let mut out = String::from("{");
+        self.write_members(&mut out);
+        out.push_str("}\n");
+        out
+    }
+
+    fn write_members(&self, out: &mut String) {
+        out.push_str(&format!("\"index\":{},\"id\":\"{}\"", self.index, self.id));
         if let Some(TreeHead { size, root }) = &self.head {
             out.push_str(&format!(",\"size\":{size},\"root\":\"{root}\""));
         }
         if let Some(proof) = &self.proof {
             out.push_str(",\"proof\":");
-            json::write_string(&mut out, proof);
+            json::write_string(out, proof);
         }
-        out.push_str("}\n");
-        out
     }
 
     /// Reads the JSON; members that it does not know are ignored.
@@ -157,7 +214,10 @@ impl Submitted {
     /// [`AnswerError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, AnswerError> {
         let value = json::parse(bytes)?;
-        let object = value.object().ok_or(AnswerError::Member("{"))?;
+        Self::read(value.object().ok_or(AnswerError::Member("{"))?)
+    }
+
+    fn read(object: &Object) -> Result<Self, AnswerError> {
         let index = integer(object, "index")?.ok_or(AnswerError::Member("index"))?;
         let id = text(object, "id")?.and_then(encoding::from_hex).map(Digest).ok_or(AnswerError::Member("id"))?;
         let head = match (integer(object, "size")?, text(object, "root")?) {
@@ -249,15 +309,180 @@ impl Problem {
     /// [`AnswerError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, AnswerError> {
         let value = json::parse(bytes)?;
-        let object = value.object().ok_or(AnswerError::Member("{"))?;
+        Self::read(value.object().ok_or(AnswerError::Member("{"))?)
+    }
+
+    fn read(object: &Object) -> Result<Self, AnswerError> {
         let kind = text(object, "type")?.unwrap_or_default();
-        let status = integer(object, "status")?.and_then(|status| u16::try_from(status).ok());
         Ok(Self {
             name: kind.strip_prefix(REFUSAL).unwrap_or("unknown").into(),
-            status: status.ok_or(AnswerError::Member("status"))?,
+            status: status(object)?,
             detail: text(object, "detail")?.unwrap_or_default().into(),
         })
     }
+
+    /// Writes the problem details, without a line's end; the title is the name in words.
+    pub fn to_json(&self) -> String {
+        let mut out = String::from("{\"type\":");
+        json::write_string(&mut out, &format!("{REFUSAL}{}", self.name));
+        out.push_str(",\"title\":");
+        json::write_string(&mut out, &self.name.replace('-', " "));
+        out.push_str(&format!(",\"status\":{},\"detail\":", self.status));
+        json::write_string(&mut out, &self.detail);
+        out.push('}');
+        out
+    }
+}
+
+/// What became of one record of a batch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It is in the log.
+    Taken {
+        /// 201; 200 where it was there before; 202 where it is not cosigned yet, and so has no head.
+        status: u16,
+        /// Where it is.
+        submitted: Submitted,
+    },
+    /// It is not; the status is 400 to 599.
+    Refused(Problem),
+}
+
+impl Outcome {
+    /// Writes the line, its LF included.
+    pub fn to_json(&self) -> String {
+        match self {
+            Self::Taken { status, submitted } => {
+                let mut out = format!("{{\"status\":{status},");
+                submitted.write_members(&mut out);
+                out.push_str("}\n");
+                out
+            }
+            Self::Refused(problem) => format!("{}\n", problem.to_json()),
+        }
+    }
+
+    /// Reads a line, without its LF; members that it does not know are ignored.
+    ///
+    /// # Errors
+    /// [`AnswerError::Json`], [`AnswerError::Member`].
+    fn parse(line: &[u8]) -> Result<Self, AnswerError> {
+        let value = json::parse(line)?;
+        let object = value.object().ok_or(AnswerError::Member("{"))?;
+        let status = status(object)?;
+        match status {
+            400..600 => Ok(Self::Refused(Problem::read(object)?)),
+            200..=202 => {
+                let submitted = Submitted::read(object)?;
+                let cosigned = submitted.head.is_some();
+                if cosigned != (status != 202) || (submitted.proof.is_some() && !cosigned) {
+                    return Err(AnswerError::Member("root"));
+                }
+                Ok(Self::Taken { status, submitted })
+            }
+            _ => Err(AnswerError::Member("status")),
+        }
+    }
+}
+
+/// Reads the answer to a batch: 1 to [`MAX_BATCH`] lines, LF after each.
+///
+/// # Errors
+/// [`AnswerError`]; those of a line as [`AnswerError::Line`].
+pub fn parse_batch(bytes: &[u8]) -> Result<Vec<Outcome>, AnswerError> {
+    if bytes.len() > MAX_BATCH_ANSWER_BYTES {
+        return Err(AnswerError::TooLong(bytes.len()));
+    }
+    let lines = bytes.strip_suffix(b"\n").ok_or(AnswerError::Cut)?;
+    let mut outcomes = Vec::new();
+    for (line, bytes) in (1..).zip(lines.split(|byte| *byte == b'\n')) {
+        if line > MAX_BATCH {
+            return Err(AnswerError::TooManyLines);
+        }
+        outcomes.push(Outcome::parse(bytes).map_err(|cause| AnswerError::Line { line, cause: Box::new(cause) })?);
+    }
+    Ok(outcomes)
+}
+
+/// Why a body is no batch; nothing of it is taken.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BatchError {
+    /// No line at all.
+    #[error("the batch has no record; it has one a line")]
+    Empty,
+    /// A line without anything in it.
+    #[error("line {line} of the batch is empty; it has one record a line")]
+    EmptyLine {
+        /// The first such line, from 1.
+        line: usize,
+    },
+    /// Too many lines.
+    #[error("the batch has more than {MAX_BATCH} records")]
+    TooManyRecords,
+    /// Too many bytes.
+    #[error("the batch has {0} bytes, at most {MAX_BATCH_BYTES} are taken")]
+    TooLong(usize),
+}
+
+impl BatchError {
+    /// The stable name: the end of `urn:glarus:refusal:<name>`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty-batch",
+            Self::EmptyLine { .. } => "empty-line",
+            Self::TooManyRecords => "too-many-records",
+            Self::TooLong(_) => "body-too-long",
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Empty | Self::EmptyLine { .. } => 400,
+            Self::TooManyRecords | Self::TooLong(_) => 413,
+        }
+    }
+}
+
+/// Finds the submissions of a batch; what each is, [`crate::record::Record::parse_submission`] says.
+///
+/// Shapes: 1 to [`MAX_BATCH`] parts of `body`, none empty, without their LF.
+///
+/// # Errors
+/// [`BatchError`].
+pub fn batch_lines(body: &[u8]) -> Result<Vec<&[u8]>, BatchError> {
+    if body.len() > MAX_BATCH_BYTES {
+        return Err(BatchError::TooLong(body.len()));
+    }
+    if body.is_empty() {
+        return Err(BatchError::Empty);
+    }
+    let mut lines = Vec::new();
+    for (line, bytes) in (1..).zip(body.strip_suffix(b"\n").unwrap_or(body).split(|byte| *byte == b'\n')) {
+        if line > MAX_BATCH {
+            return Err(BatchError::TooManyRecords);
+        }
+        if bytes.is_empty() {
+            return Err(BatchError::EmptyLine { line });
+        }
+        lines.push(bytes);
+    }
+    Ok(lines)
+}
+
+/// Writes a batch. A line's end inside a submission is white space, and becomes a blank: JSON has none inside its strings.
+pub fn batch<'a>(submissions: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for submission in submissions {
+        out.extend(submission.iter().map(|byte| if *byte == b'\n' { b' ' } else { *byte }));
+        out.push(b'\n');
+    }
+    out
+}
+
+fn status(object: &Object) -> Result<u16, AnswerError> {
+    let status = integer(object, "status")?.and_then(|status| u16::try_from(status).ok());
+    status.ok_or(AnswerError::Member("status"))
 }
 
 fn integer(object: &Object, name: &'static str) -> Result<Option<u64>, AnswerError> {
@@ -294,9 +519,77 @@ mod tests {
         }
         assert_eq!(Updates::parse(b"{\"updates\":[{}]}"), Err(AnswerError::Member("index")));
         assert_eq!(Updates::parse(b"[]"), Err(AnswerError::Member("updates")));
-        let problem = br#"{"type":"urn:glarus:refusal:sequence","title":"x","status":409,"detail":"d"}"#;
-        let read = Problem { name: "sequence".into(), status: 409, detail: "d".into() };
-        assert_eq!(Problem::parse(problem), Ok(read));
+        let problem =
+            br#"{"type":"urn:glarus:refusal:two-words","title":"two words","status":409,"detail":"d \"e\"\n"}"#;
+        let read = Problem { name: "two-words".into(), status: 409, detail: "d \"e\"\n".into() };
+        assert_eq!(Problem::parse(problem).as_ref(), Ok(&read));
+        assert_eq!(read.to_json().as_bytes(), problem);
+    }
+
+    fn taken(status: u16, head: Option<TreeHead>, proof: Option<&str>) -> Outcome {
+        let proof = proof.map(String::from);
+        Outcome::Taken { status, submitted: Submitted { index: 2, id: Digest([1; 32]), head, proof } }
+    }
+
+    #[test]
+    fn answers_to_batches_read_back() {
+        let head = Some(TreeHead { size: 4, root: Hash([7; 32]) });
+        let refused = Problem { name: "not-json".into(), status: 400, detail: "line\n".into() };
+        let outcomes = alloc::vec![
+            taken(201, head, Some("a\n\"b\"\n")),
+            Outcome::Refused(refused),
+            taken(200, head, None),
+            taken(202, None, None),
+        ];
+        let text: String = outcomes.iter().map(Outcome::to_json).collect();
+        assert_eq!(text.lines().count(), 4);
+        assert!(text.starts_with("{\"status\":201,\"index\":2,\"id\":\"0101"), "{text}");
+        assert_eq!(parse_batch(text.as_bytes()).as_ref(), Ok(&outcomes));
+        for cut in [0, text.len() - 1, text.len() / 2] {
+            assert_eq!(parse_batch(&text.as_bytes()[..cut]), Err(AnswerError::Cut), "{cut}");
+        }
+        let line = |line, cause| Err(AnswerError::Line { line, cause: Box::new(cause) });
+        let bad = [
+            (taken(201, None, None).to_json(), AnswerError::Member("root")),
+            (taken(202, head, None).to_json(), AnswerError::Member("root")),
+            (taken(202, None, Some("p")).to_json(), AnswerError::Member("root")),
+            (taken(204, head, None).to_json(), AnswerError::Member("status")),
+            (taken(600, head, None).to_json(), AnswerError::Member("status")),
+            (taken(201, head, None).to_json().replace("01010", "0101G"), AnswerError::Member("id")),
+            ("{\"index\":2}\n".into(), AnswerError::Member("status")),
+            ("[]\n".into(), AnswerError::Member("{")),
+        ];
+        for (bad, cause) in bad {
+            assert_eq!(parse_batch(format!("{text}{bad}").as_bytes()), line(5, cause), "{bad}");
+        }
+        assert!(matches!(parse_batch(b"\n"), Err(AnswerError::Line { line: 1, .. })));
+        let most = taken(202, None, None).to_json().repeat(MAX_BATCH);
+        assert_eq!(parse_batch(most.as_bytes()).map(|outcomes| outcomes.len()), Ok(MAX_BATCH));
+        assert_eq!(parse_batch(format!("{most}{most}").as_bytes()), Err(AnswerError::TooManyLines));
+        let long = alloc::vec![b'\n'; MAX_BATCH_ANSWER_BYTES + 1];
+        assert_eq!(parse_batch(&long), Err(AnswerError::TooLong(long.len())));
+    }
+
+    #[test]
+    fn batches_have_a_submission_a_line() {
+        let lines = |body: &[u8]| batch_lines(body).map(|lines| lines.into_iter().map(<[u8]>::to_vec).collect());
+        let two = Ok(alloc::vec![b"{}".to_vec(), b"no JSON\r".to_vec()]);
+        assert_eq!(lines(b"{}\nno JSON\r\n"), two);
+        assert_eq!(lines(b"{}\nno JSON\r"), two);
+        assert_eq!(batch([b"{}".as_slice(), b"{\n}"]), b"{}\n{ }\n");
+        assert_eq!(lines(b""), Err(BatchError::Empty));
+        assert_eq!(lines(b"\n"), Err(BatchError::EmptyLine { line: 1 }));
+        assert_eq!(lines(b"{}\n\n{}"), Err(BatchError::EmptyLine { line: 2 }));
+        assert_eq!(lines(b"{}\n\n"), Err(BatchError::EmptyLine { line: 2 }));
+        let most = b"{}\n".repeat(MAX_BATCH);
+        assert_eq!(lines(&most).map(|lines| lines.len()), Ok(MAX_BATCH));
+        assert_eq!(lines(&[&most[..], b"x"].concat()), Err(BatchError::TooManyRecords));
+        let long = alloc::vec![b'x'; MAX_BATCH_BYTES + 1];
+        assert_eq!(lines(&long), Err(BatchError::TooLong(long.len())));
+        assert_eq!(lines(&long[1..]), Ok(alloc::vec![long[1..].to_vec()]));
+        for error in [BatchError::Empty, BatchError::TooManyRecords, BatchError::TooLong(1)] {
+            assert_eq!(error.status(), if error == BatchError::Empty { 400 } else { 413 }, "{}", error.name());
+        }
     }
 
     #[test]
