@@ -7,7 +7,7 @@ use glarus_tests::replay::replay;
 use glarus_tests::vendor::{Signed, Vendor};
 use glarus_tests::world::World;
 use rustix::process::Signal;
-use spec::api::{self, Submitted};
+use spec::api::{self, Outcome, Submitted};
 use spec::checkpoint::{self, Checkpoint};
 use spec::entry_bundle;
 use spec::merkle::TreeHead;
@@ -44,12 +44,12 @@ struct Submitter {
 }
 
 impl Submitter {
-    /// The record of the present step.
-    fn record(&self, vendor: &Vendor) -> Signed {
-        let round = self.step / 3;
+    /// The record of a step.
+    fn record(&self, vendor: &Vendor, step: u64) -> Signed {
+        let round = step / 3;
         let archive = format!("source {} {round}", self.product).into_bytes();
         let artifact = format!("artifact {} {round}", self.product).into_bytes();
-        match self.step % 3 {
+        match step % 3 {
             0 => vendor.source(&self.product, &archive),
             1 => vendor.build(&archive, &artifact),
             _ => {
@@ -59,29 +59,58 @@ impl Submitter {
         }
     }
 
-    /// Submits until the log is gone.
-    async fn run(mut self, vendor: Arc<Vendor>, url: String, load: Arc<Load>) -> Self {
+    /// Submits until the log is gone: one record a request, or what is left of the release in one.
+    async fn run(mut self, vendor: Arc<Vendor>, urls: Arc<Urls>, load: Arc<Load>) -> Self {
         let client = Client::new();
         loop {
-            let Signed { envelope, id } = self.record(&vendor);
-            let Ok(reply) = client.post(&url, "application/json", envelope.into(), 1 << 20).await else { return self };
+            let batch = load.batches();
+            let steps = if batch { self.step..(self.step / 3 + 1) * 3 } else { self.step..self.step + 1 };
+            let records: Vec<_> = steps.map(|step| self.record(&vendor, step)).collect();
+            let body = api::batch(records.iter().map(|record| record.envelope.as_slice()));
+            let url = if batch { &urls.batch } else { &urls.one };
+            let Ok(reply) = client.post(url, "application/json", body.into(), 1 << 20).await else { return self };
             assert!(matches!(reply.status, 200..=202), "{}: {:?}", reply.status, reply.body);
-            let submitted = Submitted::parse(&reply.body).unwrap();
-            self.acknowledged.push((id, submitted));
-            self.step += 1;
-            load.count();
+            let acknowledged: Vec<_> = match batch {
+                true => api::parse_batch(&reply.body).unwrap().into_iter().map(taken).collect(),
+                false => vec![Submitted::parse(&reply.body).unwrap()],
+            };
+            assert_eq!(acknowledged.len(), records.len());
+            for (Signed { id, .. }, submitted) in records.into_iter().zip(acknowledged) {
+                self.acknowledged.push((id, submitted));
+                self.step += 1;
+                load.count();
+            }
         }
     }
+}
+
+fn taken(outcome: Outcome) -> Submitted {
+    match outcome {
+        Outcome::Taken { submitted, .. } => submitted,
+        Outcome::Refused(problem) => panic!("refused: {problem:?}"),
+    }
+}
+
+/// Where records go, one by one and together.
+struct Urls {
+    one: String,
+    batch: String,
 }
 
 /// Counts acknowledgements, and kills the log in the very moment of the last one: if anything is acknowledged before it is
 /// durable, the earlier the kill comes the surer it is lost.
 struct Load {
     left: AtomicUsize,
+    asked: AtomicUsize,
     log: Server,
 }
 
 impl Load {
+    /// Whether the next of whoever asks is a batch: every other time.
+    fn batches(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::SeqCst) % 2 == 1
+    }
+
     fn count(&self) {
         if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.log.signal(Signal::KILL).unwrap();
@@ -113,10 +142,12 @@ async fn nothing_acknowledged_is_lost() -> anyhow::Result<()> {
     for kill in 0..KILLS {
         let left = AtomicUsize::new(usize::try_from(1 + random.below(MAX_ACKNOWLEDGED_BEFORE_KILL))?);
         let watcher = tokio::spawn(watch_checkpoints(world.url("/checkpoint")));
-        let url = world.url(&format!("{}?wait={}", api::RECORDS, ["cosigned", "integrated"][kill % 2]));
-        let load = Arc::new(Load { left, log: world.log.take().context("the log")? });
-        let run =
-            |submitter: Submitter| tokio::spawn(submitter.run(Arc::clone(&vendor), url.clone(), Arc::clone(&load)));
+        let url = |path| world.url(&format!("{path}?wait={}", ["cosigned", "integrated"][kill % 2]));
+        let urls = Arc::new(Urls { one: url(api::RECORDS), batch: url(api::BATCH) });
+        let load = Arc::new(Load { left, asked: AtomicUsize::new(0), log: world.log.take().context("the log")? });
+        let run = |submitter: Submitter| {
+            tokio::spawn(submitter.run(Arc::clone(&vendor), Arc::clone(&urls), Arc::clone(&load)))
+        };
         let running: Vec<_> = submitters.drain(..).map(run).collect();
         for task in running {
             submitters.push(task.await?);

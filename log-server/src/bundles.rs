@@ -9,8 +9,8 @@ use crate::sequencer::SignedHead;
 use crate::store::{StoreError, View};
 use spec::admission::{self, Carrier, Family, Look, Rows};
 use spec::bundle::{Bundle, MAX_BUNDLE_BYTES, MAX_KEYS, MAX_RECORDS, Proved, Status};
-use spec::merkle::TreeHead;
-use spec::proof;
+use spec::merkle::{Hash, Node, TreeHead};
+use spec::proof::{self, Plan};
 use spec::record::{Digest, Kind, Predicate, Product, Record, Update};
 use spec::state::{self, ChannelValue, ValueError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -154,13 +154,36 @@ fn index_of(view: &View, id: &Digest) -> Result<u64, BundleFault> {
 }
 
 fn prove(view: &View, head: &TreeHead, index: u64) -> Result<Proved, BundleFault> {
-    let not_there =
-        || BundleFault::NotFound(format!("entry {index} is not under the checkpoint of size {}", head.size));
-    let plan = proof::inclusion(index, head.size).ok_or_else(not_there)?;
-    let hashes = view.nodes(plan.nodes())?;
-    let damaged = || StoreError::Damaged(format!("the inclusion proof of entry {index}"));
-    let proof = plan.assemble(&hashes).ok_or_else(damaged)?;
+    let [proof] = <[_; 1]>::try_from(inclusion(view, head, &[index])?).map_err(|_| damaged_proof(index))?;
     Ok(Proved { index, entry: view.entry(index)?, proof })
+}
+
+/// The hashes of the inclusion proofs of entries under the published checkpoint, in their order.
+///
+/// Cost: each node and each tile that several of them need is read and computed once.
+///
+/// # Errors
+/// [`BundleFault`].
+pub fn inclusions(published: &Published, indices: &[u64]) -> Result<Vec<Vec<Hash>>, BundleFault> {
+    inclusion(&published.rows.view, &published.checkpoint.head, indices)
+}
+
+fn inclusion(view: &View, head: &TreeHead, indices: &[u64]) -> Result<Vec<Vec<Hash>>, BundleFault> {
+    let not_there =
+        |index| BundleFault::NotFound(format!("entry {index} is not under the checkpoint of size {}", head.size));
+    let plan = |index: &u64| proof::inclusion(*index, head.size).ok_or_else(|| not_there(*index));
+    let plans = indices.iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+    let nodes: BTreeSet<Node> = plans.iter().flat_map(Plan::nodes).collect();
+    let hashes: BTreeMap<Node, Hash> = nodes.iter().copied().zip(view.nodes(nodes.iter().copied())?).collect();
+    let assemble = |(plan, index): (&Plan, &u64)| {
+        let hashes: Vec<Hash> = plan.nodes().filter_map(|node| hashes.get(&node).copied()).collect();
+        plan.assemble(&hashes).ok_or_else(|| damaged_proof(*index).into())
+    };
+    plans.iter().zip(indices).map(assemble).collect()
+}
+
+fn damaged_proof(index: u64) -> StoreError {
+    StoreError::Damaged(format!("the inclusion proof of entry {index}"))
 }
 
 /// An update and the builds and sources that it leads to.

@@ -27,6 +27,9 @@ pub struct Config {
     /// Records that may wait for the sequencer; more are answered 503.
     #[serde(default = "queue")]
     pub queue: usize,
+    /// Bytes that they may have together.
+    #[serde(default = "queue_bytes")]
+    pub queue_bytes: usize,
 }
 
 fn listen() -> String {
@@ -49,6 +52,10 @@ fn queue() -> usize {
     4_096
 }
 
+fn queue_bytes() -> usize {
+    64 << 20
+}
+
 /// Where the configuration is in a log's directory.
 pub fn path(dir: &Path) -> PathBuf {
     dir.join("glarus-log.toml")
@@ -65,11 +72,13 @@ witnesses = [] # submission prefixes of witnesses, beside those that the policy 
 refresh_s = {refresh_s} # after so long without a new entry the checkpoint is cosigned anew
 wait_ms = {wait_ms} # how long a submitter waits for the quorum before it is answered 202
 queue = {queue} # records that may wait for the sequencer; more are answered 503
+queue_bytes = {queue_bytes} # bytes that these may have together
 ",
         origin = quote(origin),
         listen = quote(listen),
         refresh_s = refresh_s(),
         wait_ms = wait_ms(),
         queue = queue(),
+        queue_bytes = queue_bytes(),
     )
 }

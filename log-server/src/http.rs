@@ -1,28 +1,28 @@
-//! The log's HTTP API: C2SP tlog-tiles to read, and ours under `/api/v1`; paths and JSON are [`spec::api`]'s.
+//! The log's HTTP API: C2SP tlog-tiles to read, and ours under `/api/v1`; paths and JSON are [`spec::api`]'s. What takes
+//! records in is in [`crate::submissions`].
 
 use crate::bundles::{self, BundleFault, Track, Wanted};
+use crate::check::Cores;
 use crate::lookups;
 use crate::metrics::Metrics;
 use crate::publisher::Published;
-use crate::sequencer::{Sequenced, Submission};
+use crate::queue::Queue;
 use crate::store::{Store, StoreError};
+use crate::submissions;
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use glarus_shell::http::problem;
-use spec::admission::signatures::{self, Checked};
-use spec::admission::{Corrupt, Rows};
-use spec::api::{self, Submitted};
+use spec::api::{self, Problem};
 use spec::entry_bundle;
-use spec::record::{Digest, Kind, Product, Record};
+use spec::record::{Digest, Kind, Product};
 use spec::tile;
 use spec::tlog_proof::TlogProof;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 
 /// What the handlers share. None of them writes.
 #[derive(Clone)]
@@ -34,7 +34,9 @@ pub struct Api {
     /// Whether a quorum has confirmed the head that the log started with; before, nothing is taken.
     pub confirmed: watch::Receiver<bool>,
     /// The sequencer's queue; closed when the last of these is dropped.
-    pub queue: mpsc::Sender<Submission>,
+    pub queue: Queue,
+    /// Where what takes its time is done.
+    pub cores: Cores,
     /// How long a submitter waits for the quorum.
     pub wait: Duration,
     /// What is counted.
@@ -49,7 +51,8 @@ pub fn routes(api: Api) -> Router {
     Router::new()
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*path}", get(tile))
-        .route(api::RECORDS, post(submit).get(records))
+        .route(api::RECORDS, post(submissions::submit).get(records))
+        .route(api::BATCH, post(submissions::submit_batch))
         .route(&format!("{}{{key}}", api::STATE_PATH), get(state))
         .route("/api/v1/records/{name}", get(record))
         .route("/api/v1/proofs/{index}", get(proof))
@@ -62,16 +65,12 @@ pub fn routes(api: Api) -> Router {
         .with_state(api)
 }
 
-/// What a handler refuses with: problem details, and whether to try again soon.
-struct Refused {
-    status: u16,
-    name: &'static str,
-    detail: String,
-}
+/// What a handler refuses with; a status of 503 says to try again soon.
+pub(crate) struct Refused(pub(crate) Problem);
 
 impl Refused {
-    fn new(status: u16, name: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, name, detail: detail.into() }
+    pub(crate) fn new(status: u16, name: &str, detail: impl Into<String>) -> Self {
+        Self(Problem { name: name.into(), status, detail: detail.into() })
     }
 }
 
@@ -97,11 +96,11 @@ impl From<StoreError> for Refused {
     }
 }
 
-type Answer = Result<Response, Refused>;
+pub(crate) type Answer = Result<Response, Refused>;
 
-fn answer(result: Answer) -> Response {
-    result.unwrap_or_else(|Refused { status, name, detail }| {
-        let mut response = problem(status, name, detail);
+pub(crate) fn answer(result: Answer) -> Response {
+    result.unwrap_or_else(|Refused(Problem { name, status, detail })| {
+        let mut response = problem(status, &name, detail);
         if status == 503 {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }
@@ -110,7 +109,7 @@ fn answer(result: Answer) -> Response {
 }
 
 impl Api {
-    fn confirmed(&self) -> Result<(), Refused> {
+    pub(crate) fn confirmed(&self) -> Result<(), Refused> {
         let detail =
             "no quorum of witnesses has confirmed the log's last head since it started; nothing is taken before";
         if *self.confirmed.borrow() { Ok(()) } else { Err(Refused::new(503, "not-confirmed", detail)) }
@@ -340,101 +339,11 @@ impl AskedFor {
 }
 
 /// Hands each parameter to `take`, and refuses those that it does not know, for a misspelt filter would widen the answer.
-fn read_query(query: &str, mut take: impl FnMut(&str, String) -> bool) -> Result<(), Refused> {
+pub(crate) fn read_query(query: &str, mut take: impl FnMut(&str, String) -> bool) -> Result<(), Refused> {
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if !take(&name, value.into_owned()) {
             return Err(Refused::new(400, "unknown-parameter", format!("the parameter {name:?} is not known here")));
         }
     }
     Ok(())
-}
-
-async fn submit(State(api): State<Api>, RawQuery(query): RawQuery, body: Bytes) -> Response {
-    answer(take_record(&api, query.as_deref().unwrap_or_default(), &body).await)
-}
-
-/// How a submitter wants to be answered.
-struct Wish {
-    cosigned: bool,
-    proof: bool,
-}
-
-fn read_wish(query: &str) -> Result<Wish, Refused> {
-    let mut wish = Wish { cosigned: true, proof: false };
-    read_query(query, |name, value| {
-        match (name, value.as_str()) {
-            ("wait", "cosigned") => wish.cosigned = true,
-            ("wait", "integrated") => wish.cosigned = false,
-            ("proof", "1") => wish.proof = true,
-            ("proof", "0") => wish.proof = false,
-            _ => return false,
-        }
-        true
-    })?;
-    Ok(wish)
-}
-
-async fn take_record(api: &Api, query: &str, body: &[u8]) -> Answer {
-    let wish = read_wish(query)?;
-    let record = Record::parse_submission(body)
-        .map_err(|error| Refused::new(error.status(), error.name(), error.to_string()))?;
-    let id = record.id;
-    let checked = check_signatures(api, &record)?;
-    let Sequenced { index, known } = sequence(api, record, checked).await?;
-    // From here on the record is durable, whatever becomes of the answer.
-    let mut published = api.published.clone();
-    let covers = |published: &Option<Arc<Published>>| {
-        published.as_ref().is_some_and(|published| index < published.checkpoint.head.size)
-    };
-    let wait = if wish.cosigned { api.wait } else { Duration::ZERO };
-    let cosigned = match tokio::time::timeout(wait, published.wait_for(covers)).await {
-        Ok(Ok(published)) => published.clone(),
-        _ => None,
-    };
-    let Some(published) = cosigned else {
-        let submitted = Submitted { index, id, head: None, proof: None };
-        let location = [(header::LOCATION, api::proof_path(index))];
-        return Ok((StatusCode::ACCEPTED, location, json(&submitted)).into_response());
-    };
-    let proof = if wish.proof { Some(proof_of(&published, index)?) } else { None };
-    let submitted = Submitted { index, id, head: Some(published.checkpoint.head), proof };
-    let status = if known { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, json(&submitted)).into_response())
-}
-
-fn proof_of(published: &Published, index: u64) -> Result<String, Refused> {
-    let proved = bundles::proved(published, index)?;
-    let proof = TlogProof { extra: None, index, path: proved.proof, checkpoint: published.note.clone() };
-    Ok(proof.to_text())
-}
-
-fn json(submitted: &Submitted) -> impl axum::response::IntoResponse + use<> {
-    ([(header::CONTENT_TYPE, api::JSON)], submitted.to_json())
-}
-
-/// Verifies a record's signatures here, where any core can, so that the sequencer need not. What its rows do not tell yet,
-/// because the authority or a dependency is on its way into the log, is left to the sequencer.
-fn check_signatures(api: &Api, record: &Record) -> Result<Checked, StoreError> {
-    let damaged = |corrupt: Corrupt| StoreError::Damaged(corrupt.to_string());
-    let mut rows = Rows::default();
-    api.store.answer(signatures::needs(record), &mut rows)?;
-    api.store.answer(signatures::needs_more(record, &rows).map_err(damaged)?, &mut rows)?;
-    signatures::check(record, &rows).map_err(damaged)
-}
-
-/// Gives a record to the sequencer and waits until it is durable or refused.
-async fn sequence(api: &Api, record: Record, checked: Checked) -> Result<Sequenced, Refused> {
-    api.confirmed()?;
-    let (reply, answer) = oneshot::channel();
-    api.queue.try_send(Submission { record, checked, reply }).map_err(|_| {
-        api.metrics.queue_full.inc();
-        Refused::new(503, "queue-full", "the log's queue is full, or the log is stopping; nothing was taken")
-    })?;
-    match answer.await {
-        Ok(Ok(sequenced)) => Ok(sequenced),
-        Ok(Err(refusal)) => Err(Refused::new(refusal.status(), refusal.name(), refusal.to_string())),
-        Err(_) => {
-            Err(Refused::new(503, "stopped", "the log stopped; whether the record is logged can be asked by its id"))
-        }
-    }
 }

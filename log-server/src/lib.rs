@@ -5,33 +5,40 @@
 //! - [`config`]: what the operator sets.
 //! - [`store`]: the rows, and the only file that names RocksDB.
 //! - [`sequencer`]: the thread that owns the tree; [`plan`] is its pure part, [`second_opinion`] its check before signing.
+//! - [`queue`]: what waits for it; [`check`] reads records and verifies their signatures before.
 //! - [`publisher`]: rounds of witnesses until a quorum cosigned; [`witnesses`] is one task each.
 //! - [`mod@reindex`]: rows made again from the entries.
-//! - [`http`]: the API; [`bundles`] puts together what ships with files.
+//! - [`http`]: the API, [`submissions`] that of records that come in; [`bundles`] puts together what ships with files.
 #![forbid(unsafe_code)]
 
 pub mod bundles;
+pub mod check;
 pub mod config;
 pub mod http;
 pub mod lookups;
 pub mod metrics;
 pub mod plan;
 pub mod publisher;
+pub mod queue;
 pub mod reindex;
 pub mod second_opinion;
 pub mod sequencer;
 pub mod store;
+pub mod submissions;
 pub mod witnesses;
 
+use check::Cores;
 use config::Config;
 use glarus_shell::clock::Clock;
-use glarus_shell::http::Limits;
+use glarus_shell::http::{Limits, LongBodies};
 use glarus_shell::shutdown::Shutdown;
 use glarus_shell::{files, keys};
 use metrics::Metrics;
 use publisher::{Published, Publisher};
+use queue::Waiting;
 use reindex::{ReindexError, Reindexed};
-use sequencer::{Sequencer, SignedHead, Submission};
+use sequencer::{Sequencer, SignedHead};
+use spec::api;
 use spec::note::{KeyKind, Skey, Vkey};
 use spec::policy::Policy;
 use spec::record::{Record, RecordError};
@@ -40,7 +47,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::{Store, StoreError};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinError;
 
 /// Why a log is not made, or does not run.
@@ -70,6 +77,9 @@ pub enum LogError {
     #[error(transparent)]
     Reindex(#[from] ReindexError),
 }
+
+/// The most bytes of batches that are on their way to their answers, all together.
+const MAX_BATCHES_BYTES: usize = 4 * api::MAX_BATCH_BYTES;
 
 fn database(dir: &Path) -> PathBuf {
     dir.join("db")
@@ -237,7 +247,7 @@ impl Log {
     pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) -> Result<(), LogError> {
         let Self { config, policy, witnesses, store, sequencer, head, published, clock, metrics } = self;
         let (published, subscriber) = watch::channel(published);
-        let (queue, submissions) = mpsc::channel(config.queue.max(1));
+        let (queue, submissions) = queue::queue(config.queue, config.queue_bytes);
         let (heads_in, heads) = watch::channel(head);
         let (confirmed, confirmation) = watch::channel(false);
 
@@ -247,11 +257,15 @@ impl Log {
             published: subscriber,
             confirmed: confirmation.clone(),
             queue,
+            cores: Cores::default(),
             wait: Duration::from_millis(config.wait_ms),
             metrics: Arc::clone(&metrics),
         };
         let router = http::routes(api).merge(metrics.registry.routes());
-        let limits = Limits { body_bytes: spec::record::MAX_SUBMISSION_BYTES, ..Limits::default() };
+        let batches =
+            LongBodies { path: api::BATCH, body_bytes: api::MAX_BATCH_BYTES, together_bytes: MAX_BATCHES_BYTES };
+        let body_bytes = spec::record::MAX_SUBMISSION_BYTES;
+        let limits = Limits { body_bytes, long_bodies: Some(batches), ..Limits::default() };
         let publisher =
             Publisher { policy: Arc::new(policy), store, witnesses, refresh, clock, metrics, published, confirmed };
 
@@ -279,7 +293,7 @@ impl Log {
 async fn sequence(
     sequencer: Sequencer,
     mut confirmed: watch::Receiver<bool>,
-    submissions: mpsc::Receiver<Submission>,
+    submissions: Waiting,
     heads: watch::Sender<Arc<SignedHead>>,
 ) -> Result<(), StoreError> {
     if confirmed.wait_for(|confirmed| *confirmed).await.is_err() {

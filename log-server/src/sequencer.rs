@@ -1,12 +1,13 @@
 //! The sequencer: one thread that owns the tree.
 //!
-//! Its steps, each a function: *collect* the submissions that wait, *judge* them in index order, *plan* the batch, *commit* it
+//! Its steps, each a function: *collect* the submissions that wait ([`crate::queue`]), *judge* them in index order, *plan* the batch, *commit* it
 //! in one synced write, *check* what was stored ([`crate::second_opinion`]), *sign* the head, hand it to the [`crate::publisher`].
 //! No timer drives it: it sleeps until a submission comes, and batches are as large as what came meanwhile.
 //! Any error of the store ends it, and with it the process: the state on disk is then unknown, and the next start recovers.
 
 use crate::metrics::Metrics;
 use crate::plan::{self, Edge};
+use crate::queue::{Reply, Sequenced, Submission, Waiting};
 use crate::second_opinion;
 use crate::store::{Committed, Store, StoreError, View};
 use glarus_shell::clock::Clock;
@@ -21,34 +22,7 @@ use spec::note::{KeyKind, Note, Skey};
 use spec::record::Record;
 use spec::tile;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot, watch};
-
-/// The most records of one batch.
-const MAX_BATCH: usize = 1024;
-/// The bytes of payload after which a batch takes no further record.
-const MAX_BATCH_BYTES: usize = 8 << 20;
-
-/// A record on its way into the log, and who waits for the answer.
-pub struct Submission {
-    /// The record, parsed.
-    pub record: Record,
-    /// What is known of its signatures already; the rest is verified by the sequencer.
-    pub checked: Checked,
-    /// Takes the answer once it is durable.
-    pub reply: Reply,
-}
-
-/// Takes what became of a record.
-pub type Reply = oneshot::Sender<Result<Sequenced, Refusal>>;
-
-/// Where a record stands; durable when this is known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Sequenced {
-    /// Its index.
-    pub index: u64,
-    /// It was in the log before.
-    pub known: bool,
-}
+use tokio::sync::watch;
 
 /// A head that is durable, checked and signed, and the rows as they were at it.
 pub struct SignedHead {
@@ -102,13 +76,10 @@ impl Sequencer {
     ///
     /// # Errors
     /// [`StoreError`]: the process must stop.
-    pub fn run(
-        mut self,
-        mut queue: mpsc::Receiver<Submission>,
-        heads: &watch::Sender<Arc<SignedHead>>,
-    ) -> Result<(), StoreError> {
-        while let Some(batch) = collect(&mut queue) {
-            self.metrics.batch_size.observe(batch.len() as f64);
+    pub fn run(mut self, mut queue: Waiting, heads: &watch::Sender<Arc<SignedHead>>) -> Result<(), StoreError> {
+        while let Some(batch) = queue.collect() {
+            let records: usize = batch.iter().map(|submission| submission.records.len()).sum();
+            self.metrics.batch_size.observe(records as f64);
             let _timer = self.metrics.batch_seconds.start_timer();
             let Judged { entries, rows, answers } = self.judge(batch)?;
             if !entries.is_empty() {
@@ -124,43 +95,55 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Decides each submission in order; those admitted stand before the rows for those after.
+    /// Decides each record in order; those admitted stand before the rows for those after.
     fn judge(&self, batch: Vec<Submission>) -> Result<Judged, StoreError> {
         let mut rows = self.look_up(&batch)?;
         let mut judged = Judged::default();
-        let first = self.edge.tree.size();
-        for Submission { record, checked, reply } in batch {
-            // A record may name others of this batch: what that asks for was not known in the rounds above.
-            self.store.answer(needs_more(&record, &rows)?, &mut rows)?;
-            let index = first + judged.entries.len() as u64;
-            let answer =
-                match admission::judge(&self.origin, index, &record, &rows, &|keyid, sig| checked.get(keyid, sig)) {
-                    Ok(Admission::Known { index }) => Ok(Sequenced { index, known: true }),
-                    Ok(Admission::New { entry, rows: new }) => {
-                        judged.entries.push(entry);
-                        judged.rows.extend(new.iter().cloned());
-                        new.into_iter().for_each(|row| rows.put(row));
-                        Ok(Sequenced { index, known: false })
-                    }
-                    Err(Stop::Refused(refusal)) => {
-                        self.metrics.refusals.with_label_values(&[refusal.name()]).inc();
-                        Err(refusal)
-                    }
-                    Err(Stop::Corrupt(corrupt)) => return Err(StoreError::Damaged(corrupt.to_string())),
-                };
-            judged.answers.push((reply, answer));
+        for Submission { records, reply, place } in batch {
+            let answers =
+                records.into_iter().map(|(record, checked)| self.decide(&record, &checked, &mut rows, &mut judged));
+            let answers = answers.collect::<Result<_, _>>()?;
+            judged.answers.push((reply, answers));
+            drop(place);
         }
         Ok(judged)
     }
 
+    /// Decides a record after those that are judged already.
+    fn decide(
+        &self,
+        record: &Record,
+        checked: &Checked,
+        rows: &mut Rows,
+        judged: &mut Judged,
+    ) -> Result<Result<Sequenced, Refusal>, StoreError> {
+        // A record may name others of this batch: what that asks for was not known when its rows were looked up.
+        self.store.answer(needs_more(record, rows)?, rows)?;
+        let index = self.edge.tree.size() + judged.entries.len() as u64;
+        match admission::judge(&self.origin, index, record, rows, &|keyid, sig| checked.get(keyid, sig)) {
+            Ok(Admission::Known { index }) => Ok(Ok(Sequenced { index, known: true })),
+            Ok(Admission::New { entry, rows: new }) => {
+                judged.entries.push(entry);
+                judged.rows.extend(new.iter().cloned());
+                new.into_iter().for_each(|row| rows.put(row));
+                Ok(Ok(Sequenced { index, known: false }))
+            }
+            Err(Stop::Refused(refusal)) => {
+                self.metrics.refusals.with_label_values(&[refusal.name()]).inc();
+                Ok(Err(refusal))
+            }
+            Err(Stop::Corrupt(corrupt)) => Err(StoreError::Damaged(corrupt.to_string())),
+        }
+    }
+
     /// The rows that the batch needs, in two rounds of one read each.
     fn look_up(&self, batch: &[Submission]) -> Result<Rows, StoreError> {
+        let records = || batch.iter().flat_map(|submission| &submission.records).map(|(record, _)| record);
         let mut rows = Rows::default();
-        self.store
-            .answer(batch.iter().flat_map(|submission| admission::needs(&submission.record)).collect(), &mut rows)?;
+        self.store.answer(records().flat_map(admission::needs).collect(), &mut rows)?;
         let mut more = Vec::new();
-        for submission in batch {
-            more.extend(needs_more(&submission.record, &rows)?);
+        for record in records() {
+            more.extend(needs_more(record, &rows)?);
         }
         self.store.answer(more, &mut rows)?;
         Ok(rows)
@@ -199,21 +182,7 @@ impl Sequencer {
 struct Judged {
     entries: Vec<Vec<u8>>,
     rows: Vec<Row>,
-    answers: Vec<(Reply, Result<Sequenced, Refusal>)>,
-}
-
-/// Waits for a submission and takes what else waits; `None` once the queue is closed and empty.
-fn collect(queue: &mut mpsc::Receiver<Submission>) -> Option<Vec<Submission>> {
-    let mut batch = vec![queue.blocking_recv()?];
-    let mut bytes = 0;
-    while batch.len() < MAX_BATCH
-        && bytes < MAX_BATCH_BYTES
-        && let Ok(submission) = queue.try_recv()
-    {
-        bytes += submission.record.payload.len();
-        batch.push(submission);
-    }
-    Some(batch)
+    answers: Vec<(Reply, Vec<Result<Sequenced, Refusal>>)>,
 }
 
 fn needs_more(record: &Record, rows: &Rows) -> Result<Vec<admission::Look>, StoreError> {

@@ -153,6 +153,13 @@ pub const TARGETS: &[Target] = &[
     target("api_problem", api_problem, &[], || {
         owned(&[br#"{"type":"urn:glarus:refusal:x","status":422,"detail":"d"}"#])
     }),
+    target("api_batch", api_batch, &[], || owned(&[b"{}\n{ \r}\n", b"{}"])),
+    target("api_outcomes", api_outcomes, &[], || {
+        let taken =
+            r#"{"status":202,"index":2,"id":"5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"}"#;
+        let refused = r#"{"type":"urn:glarus:refusal:x","title":"x","status":422,"detail":"d"}"#;
+        owned(&[format!("{taken}\n{refused}\n").as_bytes()])
+    }),
 ];
 
 /// What was read is written as it was.
@@ -779,5 +786,22 @@ fn api_submitted(bytes: &[u8]) {
 fn api_problem(bytes: &[u8]) {
     if let Ok(problem) = api::Problem::parse(bytes) {
         assert!(problem.name.len() <= bytes.len() && problem.detail.len() <= bytes.len());
+    }
+}
+
+fn api_batch(bytes: &[u8]) {
+    if let Ok(lines) = api::batch_lines(bytes) {
+        assert!((1..=api::MAX_BATCH).contains(&lines.len()));
+        let written = api::batch(lines.iter().copied());
+        assert_eq!(written.strip_suffix(b"\n"), Some(bytes.strip_suffix(b"\n").unwrap_or(bytes)));
+        assert_eq!(api::batch_lines(&written), Ok(lines));
+    }
+}
+
+fn api_outcomes(bytes: &[u8]) {
+    if let Ok(outcomes) = api::parse_batch(bytes) {
+        assert!((1..=api::MAX_BATCH).contains(&outcomes.len()));
+        let written: String = outcomes.iter().map(api::Outcome::to_json).collect();
+        assert_eq!(api::parse_batch(written.as_bytes()).as_ref(), Ok(&outcomes));
     }
 }

@@ -102,7 +102,7 @@ fn add_log(dir: &Path, log: &Log, start: Option<&Note>) {
 
 fn problem(status: u16, name: &str, detail: &str) -> String {
     let title = name.replace('-', " ");
-    format!(r#"{{"detail":"{detail}","status":{status},"title":"{title}","type":"urn:glarus:refusal:{name}"}}"#)
+    format!(r#"{{"type":"urn:glarus:refusal:{name}","title":"{title}","status":{status},"detail":"{detail}"}}"#)
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use hyper_util::server::conn::auto::Builder;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -32,6 +33,8 @@ use crate::shutdown::Shutdown;
 pub struct Limits {
     /// The longest request body; a longer one is refused with 413.
     pub body_bytes: usize,
+    /// Where longer ones are taken.
+    pub long_bodies: Option<LongBodies>,
     /// How long a new connection may take until its first request's head is there; then it is closed.
     pub header_ms: u64,
     /// How long a request's body may take after its head; then it is refused with 408.
@@ -44,6 +47,18 @@ pub struct Limits {
     pub grace_ms: u64,
 }
 
+/// One path whose request bodies may be longer than others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LongBodies {
+    /// The path.
+    pub path: &'static str,
+    /// The longest body there.
+    pub body_bytes: usize,
+    /// The most bytes of all such bodies together, from their arrival to their answer: what does not fit is refused with 503.
+    /// Who sends slowly takes up no more than it has sent.
+    pub together_bytes: usize,
+}
+
 /// How much of a body that is too long is still read, so that its sender gets to read why it is refused.
 const DRAIN_BYTES: u64 = 1 << 20;
 
@@ -51,6 +66,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 1 << 20,
+            long_bodies: None,
             header_ms: 10_000,
             body_ms: 30_000,
             idle_ms: 120_000,
@@ -102,7 +118,8 @@ fn descriptors_for_connections() -> u32 {
 ///
 /// Cost: two atomic writes a request beyond hyper and axum; no timer is set for a request whose body comes with its head.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut shutdown: Shutdown) {
-    let limits = Arc::new(limits);
+    let together_bytes = limits.long_bodies.as_ref().map_or(0, |long| long.together_bytes);
+    let limits = Arc::new(Bounds { limits, room: Arc::new(AtomicUsize::new(together_bytes)) });
     let cap = u32::try_from(limits.connections).unwrap_or(u32::MAX).min(descriptors_for_connections()).max(1);
     let places = Arc::new(Semaphore::new(usize::try_from(cap).unwrap_or(usize::MAX)));
     loop {
@@ -134,7 +151,22 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut sh
     let _ = places.acquire_many(cap).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, limits: Arc<Limits>, mut shutdown: Shutdown) {
+/// The limits, and what is left of those that requests share.
+struct Bounds {
+    limits: Limits,
+    /// Bytes left of [`LongBodies::together_bytes`]. Taken and given back by [`Share`] alone.
+    room: Arc<AtomicUsize>,
+}
+
+impl Deref for Bounds {
+    type Target = Limits;
+
+    fn deref(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, limits: Arc<Bounds>, mut shutdown: Shutdown) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("TCP_NODELAY: {error}");
     }
@@ -169,7 +201,7 @@ async fn answer(
     mut router: Router,
     request: Request<Incoming>,
     flight: Flight,
-    limits: Arc<Limits>,
+    limits: Arc<Bounds>,
 ) -> Result<Response<Answer>, std::convert::Infallible> {
     let result = if request.body().is_end_stream() {
         router.call(request.map(|_| Body::empty())).await
@@ -184,22 +216,29 @@ async fn answer(
 async fn with_body(
     mut router: Router,
     request: Request<Incoming>,
-    limits: &Limits,
+    limits: &Bounds,
 ) -> Result<Response, std::convert::Infallible> {
-    let left = u64::try_from(limits.body_bytes).unwrap_or(u64::MAX);
+    let long = limits.long_bodies.as_ref().filter(|long| long.path == request.uri().path());
+    let most = long.map_or(limits.body_bytes, |long| long.body_bytes);
+    let left = u64::try_from(most).unwrap_or(u64::MAX);
     let end = Arc::new(AtomicU8::new(OPEN));
-    let bounded = |body, left| Bounded { body, left, body_ms: limits.body_ms, sleep: None, end: Arc::clone(&end) };
+    // Given back once the answer is there: then nobody has the body any more.
+    let share = long.map(|_| Arc::new(Share { room: Arc::clone(&limits.room), taken: AtomicUsize::new(0) }));
+    let bounded = |body, left, share| {
+        let end = Arc::clone(&end);
+        Bounded { body, left, body_ms: limits.body_ms, sleep: None, share, refused: false, end }
+    };
     if request.body().size_hint().lower() > left {
-        let mut rest = bounded(request.into_body(), left.saturating_add(DRAIN_BYTES));
+        let mut rest = bounded(request.into_body(), left.saturating_add(DRAIN_BYTES), None);
         while let Some(Ok(_)) = rest.frame().await {}
-        return Ok(too_long(limits));
+        return Ok(too_long(most));
     }
-    let mut request = request.map(|body| Body::new(bounded(body, left)));
+    let mut request = request.map(|body| Body::new(bounded(body, left, share.clone())));
     // The bound is ours: axum's own would refuse 2 MiB, in words of its own.
     DefaultBodyLimit::disable().apply(&mut request);
     let response = router.call(request).await?;
     Ok(match end.load(Ordering::Relaxed) {
-        TOO_LONG => too_long(limits),
+        TOO_LONG => too_long(most),
         TOO_SLOW => {
             let detail = format!("the request body did not arrive within {} ms", limits.body_ms);
             closing(problem(408, "body-too-slow", detail))
@@ -207,13 +246,43 @@ async fn with_body(
         BROKEN => {
             closing(problem(400, "body-broken", "the request body is not framed as HTTP has it, or was cut off".into()))
         }
+        NO_ROOM => {
+            let detail = "other requests' bodies take up all the memory that there is for them; nothing was taken";
+            let mut response = closing(problem(503, "no-room", detail.into()));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        }
         _ => response,
     })
 }
 
-fn too_long(limits: &Limits) -> Response {
-    let detail = format!("the request body has more than {} bytes", limits.body_bytes);
+fn too_long(most_bytes: usize) -> Response {
+    let detail = format!("the request body has more than {most_bytes} bytes");
     closing(problem(413, "body-too-long", detail))
+}
+
+/// What a long body takes of the memory that all share.
+struct Share {
+    room: Arc<AtomicUsize>,
+    /// Bytes.
+    taken: AtomicUsize,
+}
+
+impl Share {
+    /// Takes this many bytes more; false if there are not so many.
+    fn take(&self, bytes: usize) -> bool {
+        let fits = self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok();
+        if fits {
+            self.taken.fetch_add(bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.room.fetch_add(self.taken.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
 }
 
 /// What is left of a body that nobody reads must not be taken for the next request.
@@ -304,6 +373,7 @@ const OPEN: u8 = 0;
 const TOO_LONG: u8 = 1;
 const TOO_SLOW: u8 = 2;
 const BROKEN: u8 = 3;
+const NO_ROOM: u8 = 4;
 
 /// A request's body, bounded in length and time.
 struct Bounded {
@@ -312,6 +382,10 @@ struct Bounded {
     body_ms: u64,
     /// Set the first time that a part of the body is not there yet.
     sleep: Option<Pin<Box<Sleep>>>,
+    /// What a long body takes of the memory that all share.
+    share: Option<Arc<Share>>,
+    /// There is no room: the rest is read and dropped, so that its sender gets to read why it is refused.
+    refused: bool,
     /// Which bound was met; read by [`with_body`] once the router has answered.
     end: Arc<AtomicU8>,
 }
@@ -328,20 +402,23 @@ impl HttpBody for Bounded {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            let Some(frame) = frame else { return Poll::Ready(None) };
+        while let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            let Some(frame) = frame else {
+                return if self.refused { self.stop(NO_ROOM, io::ErrorKind::OutOfMemory) } else { Poll::Ready(None) };
+            };
             let frame = frame.map_err(|error| {
                 self.end.store(BROKEN, Ordering::Relaxed);
                 axum::Error::new(error)
             })?;
             let len = frame.data_ref().map_or(0, Bytes::len);
-            return match u64::try_from(len).ok().and_then(|len| self.left.checked_sub(len)) {
-                Some(left) => {
-                    self.left = left;
-                    Poll::Ready(Some(Ok(frame)))
-                }
-                None => self.stop(TOO_LONG, io::ErrorKind::FileTooLarge),
-            };
+            match u64::try_from(len).ok().and_then(|len| self.left.checked_sub(len)) {
+                Some(left) => self.left = left,
+                None => return self.stop(TOO_LONG, io::ErrorKind::FileTooLarge),
+            }
+            self.refused = self.refused || self.share.as_ref().is_some_and(|share| !share.take(len));
+            if !self.refused {
+                return Poll::Ready(Some(Ok(frame)));
+            }
         }
         let body = Duration::from_millis(self.body_ms);
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(body)));
@@ -381,7 +458,7 @@ mod tests {
         let (begun, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let slow = {
             let (begun, finish) = (Arc::clone(&begun), Arc::clone(&finish));
-            async move || {
+            async move |_body: Bytes| {
                 begun.notify_one();
                 finish.notified().await;
                 "at last"
@@ -390,7 +467,7 @@ mod tests {
         let router = Router::new()
             .route("/hello", get(async || "hello"))
             .route("/echo", post(async |body: Bytes| body))
-            .route("/slow", get(slow));
+            .route("/slow", get(slow.clone()).post(slow));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (trigger, shutdown) = Shutdown::new();
@@ -423,13 +500,39 @@ mod tests {
         for len in [6, 500_000] {
             let reply = echo(vec![b'a'; len]).await;
             assert_eq!((reply.status, reply.content_type.as_deref()), (413, Some("application/problem+json")));
-            let expect = r#"{"detail":"the request body has more than 5 bytes","status":413,"title":"body too long","type":"urn:glarus:refusal:body-too-long"}"#;
+            let expect = r#"{"type":"urn:glarus:refusal:body-too-long","title":"body too long","status":413,"detail":"the request body has more than 5 bytes"}"#;
             assert_eq!(reply.body.as_ref(), expect.as_bytes());
         }
         let chunked = b"POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n6\r\naaaaaa\r\n0\r\n\r\n";
         assert!(raw(running.address, chunked).await.starts_with("HTTP/1.1 413 "));
         running.trigger.fire();
         running.server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_path_takes_longer_bodies_as_long_as_there_is_room() {
+        let long_bodies = Some(LongBodies { path: "/slow", body_bytes: 500_000, together_bytes: 700_000 });
+        let running = start(Limits { body_bytes: 5, long_bodies, ..Limits::default() }).await;
+        let url = format!("http://{}", running.address);
+        let post = |path: &str, len| {
+            let url = format!("{url}{path}");
+            async move { Client::new().post(&url, "text/plain", Bytes::from(vec![b'a'; len]), 1_000).await.unwrap() }
+        };
+        assert_eq!(post("/echo", 6).await.status, 413);
+        let reply = post("/slow", 500_001).await;
+        assert_eq!(reply.status, 413);
+        assert!(reply.body.ends_with(br#""detail":"the request body has more than 500000 bytes"}"#));
+        // While the first is not answered, there is no room for a second.
+        let first = tokio::spawn(post("/slow", 500_000));
+        running.begun.notified().await;
+        let reply = post("/slow", 200_001).await;
+        assert_eq!(reply.status, 503);
+        assert!(reply.body.starts_with(br#"{"type":"urn:glarus:refusal:no-room""#), "{reply:?}");
+        running.finish.notify_one();
+        assert_eq!(first.await.unwrap().status, 200);
+        let again = tokio::spawn(post("/slow", 500_000));
+        running.finish.notify_one();
+        assert_eq!(again.await.unwrap().status, 200);
     }
 
     #[tokio::test]
