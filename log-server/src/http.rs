@@ -16,7 +16,6 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use glarus_shell::http::problem;
 use spec::api::{self, Problem};
-use spec::entry_bundle;
 use spec::record::{Digest, Kind, Product};
 use spec::tile;
 use spec::tlog_proof::TlogProof;
@@ -158,11 +157,7 @@ fn read_tile(api: &Api, path: &str) -> Answer {
             let damaged = || StoreError::Damaged(format!("{at:?} has {} hashes, not {width}", hashes.len()));
             tile::hashes_bytes(hashes.get(..to_usize(width)).ok_or_else(damaged)?)
         }
-        tile::Path::Entries(index, width) => {
-            let first = index * tile::WIDTH;
-            let entries = view.entries(first, width)?;
-            entry_bundle::encode(&entries).ok_or_else(|| StoreError::Damaged(format!("entry bundle {index}")))?
-        }
+        tile::Path::Entries(index, width) => view.bundle(index * tile::WIDTH, width)?,
     };
     Ok(([(header::CONTENT_TYPE, api::BYTES), IMMUTABLE], bytes).into_response())
 }

@@ -8,12 +8,15 @@ pub const MAX_ENTRY_BYTES: usize = 65_535;
 /// Joins entries; `None` if one is longer than [`MAX_ENTRY_BYTES`].
 pub fn encode(entries: &[impl AsRef<[u8]>]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    for entry in entries {
-        let entry = entry.as_ref();
-        out.extend(u16::try_from(entry.len()).ok()?.to_be_bytes());
-        out.extend(entry);
-    }
+    entries.iter().try_for_each(|entry| push(&mut out, entry.as_ref()))?;
     Some(out)
+}
+
+/// Writes the next entry of a bundle; `None`, and nothing is written, if it is longer than [`MAX_ENTRY_BYTES`].
+pub fn push(bundle: &mut Vec<u8>, entry: &[u8]) -> Option<()> {
+    bundle.extend(u16::try_from(entry.len()).ok()?.to_be_bytes());
+    bundle.extend(entry);
+    Some(())
 }
 
 /// Why bytes are not an entry bundle.

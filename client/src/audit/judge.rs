@@ -4,22 +4,26 @@ use super::fetch::Fetched;
 use super::store::Scratch;
 use super::{AuditError, Finding};
 use bytes::Bytes;
-use spec::admission::Rows;
 use spec::admission::replay::{Chunk, Cursor, Ended, Entry, Inadmissible, Need, What};
 use spec::admission::signatures::{Checked, check_named};
+use spec::admission::{Row, Rows};
 use spec::authority::{Authority, PublicKey};
 use spec::entry_bundle;
-use spec::map::Tiles;
+use spec::map::{TilePath, Tiles};
 use spec::record::{Digest, Predicate};
 use spec::tile::Edge;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc::Receiver;
 
 /// Keys that are kept in memory; past this many all are forgotten, and verified with where they are needed.
 const MAX_KEYS: usize = 16_384;
-/// Tiles of the map that are kept in memory, a kilobyte each; past this many all are read again.
-const MAX_MAP_TILES: usize = 16_384;
+/// Tiles of the map that are kept in memory, a kilobyte each; past this many all are written and read again.
+const MAX_MAP_TILES: usize = 32_768;
+/// Bytes of bundles that are judged together, beyond one: the map's changes meet once, and rows are looked up in one round.
+const TOGETHER_BYTES: usize = 1 << 20;
+/// Bytes of rows, put or read, that are kept in memory; past this many what was replayed is written, and all are read again.
+const MAX_ROW_BYTES: usize = 12 << 20;
 
 /// The public keys of all authority records seen, by keyid: enough to verify a signature before it is known whether the key may
 /// sign.
@@ -72,6 +76,12 @@ impl Piece {
         }
         piece
     }
+
+    fn entries(&self) -> Vec<Entry<'_>> {
+        let bytes = entry_bundle::parse(&self.bytes).unwrap_or_default();
+        let entries = bytes.into_iter().skip(self.skip).zip(&self.parsed);
+        entries.map(|(bytes, (what, checked))| Entry { bytes, what, checked }).collect()
+    }
 }
 
 fn check(what: &What, keyring: &Keyring) -> Checked {
@@ -88,10 +98,26 @@ pub(super) struct Judge {
     origin: String,
     keyring: Keyring,
     cursor: Cursor,
+    /// The rows that were put since the last commit, and those that were read.
+    rows: Rows,
+    row_bytes: usize,
     tiles: Tiles,
+    /// What the next commit writes.
+    replayed: Replayed,
     records: u64,
     progress: Arc<dyn Fn(u64, u64) + Send + Sync>,
     size: u64,
+}
+
+/// What was replayed since the last commit.
+#[derive(Default)]
+pub(super) struct Replayed {
+    /// The rows put, in their order.
+    pub(super) rows: Vec<Row>,
+    /// The tiles of the map that changed.
+    pub(super) tiles: BTreeSet<TilePath>,
+    /// The tree after it.
+    pub(super) edge: Edge,
 }
 
 impl Judge {
@@ -104,45 +130,73 @@ impl Judge {
         size: u64,
     ) -> Result<Self, AuditError> {
         let (cursor, origin) = (scratch.cursor()?, origin.into());
-        Ok(Self { scratch, origin, keyring, cursor, tiles: Tiles::default(), records: 0, progress, size })
+        let (rows, tiles, replayed) = (Rows::default(), Tiles::default(), Replayed::default());
+        Ok(Self { scratch, origin, keyring, cursor, rows, row_bytes: 0, tiles, replayed, records: 0, progress, size })
     }
 
     /// Judges what comes until no more comes; returns how many records that were.
     pub(super) fn run(mut self, mut work: Receiver<Piece>) -> Result<u64, AuditError> {
-        while let Some(piece) = work.blocking_recv() {
-            self.piece(&piece)?;
+        while let Some(first) = work.blocking_recv() {
+            self.judge(&together(first, &mut work))?;
             (self.progress)(self.cursor.index, self.size);
         }
+        self.commit()?;
         if self.cursor.index == self.size {
             self.cursor.end().map_err(ended)?;
         }
         Ok(self.records)
     }
 
-    fn piece(&mut self, piece: &Piece) -> Result<(), AuditError> {
-        let bytes = entry_bundle::parse(&piece.bytes).unwrap_or_default();
-        let entries = bytes.into_iter().skip(piece.skip).zip(&piece.parsed);
-        let entries: Vec<_> = entries.map(|(bytes, (what, checked))| Entry { bytes, what, checked }).collect();
-        let mut rows = Rows::default();
+    fn judge(&mut self, pieces: &[Piece]) -> Result<(), AuditError> {
+        let Some(last) = pieces.last() else { return Ok(()) };
+        let entries: Vec<_> = pieces.iter().flat_map(Piece::entries).collect();
         let mut chunk = Chunk::new(&self.origin, self.cursor, &entries);
-        while let Some(need) = chunk.advance(&mut rows, &mut self.tiles).map_err(ended)? {
+        while let Some(need) = chunk.advance(&mut self.rows, &mut self.tiles).map_err(ended)? {
             match need {
-                Need::Rows(looks) => self.scratch.answer(looks, &mut rows, &self.keyring)?,
+                Need::Rows(looks) => self.row_bytes += self.scratch.answer(looks, &mut self.rows, &self.keyring)?,
                 Need::Tiles(paths) => self.scratch.map_tiles(paths, &mut self.tiles)?,
             }
         }
         let done = chunk.done();
-        if let Some(why) = &piece.malformed {
+        if let Some(why) = &last.malformed {
             return Err(Finding::Entry { index: done.cursor.index, why: why.clone() }.into());
         }
         self.cursor = done.cursor;
         self.records += entries.iter().filter(|entry| matches!(entry.what, What::Record(_))).count() as u64;
-        self.scratch.commit(&done, &self.tiles, &piece.edge)?;
+        self.row_bytes += done.rows.iter().map(|row| row.key.len() + row.value.len()).sum::<usize>();
+        self.replayed.rows.extend(done.rows);
+        self.replayed.tiles.extend(done.tiles);
+        self.replayed.edge = last.edge.clone();
+        if self.row_bytes > MAX_ROW_BYTES || self.tiles.0.len() > MAX_MAP_TILES {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what was replayed since the last time, and forgets what is read as easily as kept.
+    fn commit(&mut self) -> Result<(), AuditError> {
+        let replayed = std::mem::take(&mut self.replayed);
+        self.scratch.commit(self.cursor, &replayed, &self.tiles)?;
+        (self.rows, self.row_bytes) = (Rows::default(), 0);
         if self.tiles.0.len() > MAX_MAP_TILES {
             self.tiles.0.clear();
         }
         Ok(())
     }
+}
+
+/// A bundle, and those behind it that are here already; none after one that has what is no entry.
+fn together(first: Piece, work: &mut Receiver<Piece>) -> Vec<Piece> {
+    let (mut bytes, mut ends) = (first.bytes.len(), first.malformed.is_some());
+    let mut pieces = vec![first];
+    while !ends
+        && bytes < TOGETHER_BYTES
+        && let Ok(next) = work.try_recv()
+    {
+        (bytes, ends) = (bytes + next.bytes.len(), next.malformed.is_some());
+        pieces.push(next);
+    }
+    pieces
 }
 
 fn ended(ended: Ended) -> AuditError {

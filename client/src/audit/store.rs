@@ -7,17 +7,21 @@
 //! | 1 ‖ family ‖ key | a row of [`spec::admission`] |
 //! | 2 ‖ tile path | a tile of [`spec::map`] |
 //!
-//! Every commit is one `WriteBatch` through the write-ahead log, not synced: whoever kills an audit finds it as it was some
-//! commits ago. After a loss of power the audit begins anew, should RocksDB refuse its files.
+//! A commit is one sorted file that RocksDB takes in whole: no write-ahead log, no memtable, and whoever kills an audit finds it
+//! as the last commit left it. After a loss of power the audit begins anew, should RocksDB refuse its files.
 
-use super::judge::Keyring;
-use rocksdb::{BlockBasedOptions, Cache, ColumnFamily, DB, DBCompressionType, DBRawIterator, Options, WriteBatch};
-use spec::admission::replay::{Cursor, Done};
+use super::judge::{Keyring, Replayed};
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, DB, DBCompressionType, DBRawIterator, IngestExternalFileOptions, Options,
+    SstFileWriter,
+};
+use spec::admission::replay::Cursor;
 use spec::admission::{Family, Look, Rows};
 use spec::authority::Authority;
 use spec::map::{self, TilePath, Tiles};
 use spec::state::RULES;
 use spec::tile::{self, Edge, Tile};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,8 +34,8 @@ const FOLDER: &str = "audit.db";
 const FORM: &str = concat!("1 ", env!("CARGO_PKG_VERSION"));
 /// The most memory that reads are cached in.
 const CACHE_BYTES: usize = 48 << 20;
-/// The memory of rows that are not in files yet, twice.
-const WRITE_BYTES: usize = 16 << 20;
+/// The file, in the folder, that the next commit writes.
+const NEXT: &str = "next.sst";
 /// Authorities that are kept in memory; past this many all are read again.
 const MAX_AUTHORITIES: usize = 1024;
 
@@ -139,9 +143,14 @@ impl Scratch {
         Edge::new(size, tiles).ok_or_else(damaged)
     }
 
-    /// Answers looks, all points in one round.
-    pub(super) fn answer(&mut self, looks: Vec<Look>, rows: &mut Rows, keyring: &Keyring) -> Result<(), ScratchError> {
-        let (mut points, mut prefixes) = (Vec::new(), Vec::new());
+    /// Answers looks, all points in one round; returns how many bytes that were.
+    pub(super) fn answer(
+        &mut self,
+        looks: Vec<Look>,
+        rows: &mut Rows,
+        keyring: &Keyring,
+    ) -> Result<usize, ScratchError> {
+        let (mut points, mut prefixes, mut bytes) = (Vec::new(), Vec::new(), 0);
         for look in looks {
             match look {
                 Look::Point(family, key) => points.push((family, key)),
@@ -153,6 +162,7 @@ impl Scratch {
             let mut iterator = self.db.raw_iterator();
             for (family, prefix) in prefixes {
                 let found = self.under(&mut iterator, family, &prefix)?;
+                bytes += prefix.len() + found.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
                 rows.answer_prefix(family, prefix, found);
             }
         }
@@ -164,12 +174,13 @@ impl Scratch {
             values.into_iter().map(|value| value.map(|value| value.map(|value| value.to_vec()))).collect();
         for ((family, key), value) in points.into_iter().zip(values) {
             let value = value.map_err(|error| self.fault(error))?;
+            bytes += key.len() + value.as_ref().map_or(0, Vec::len);
             match value {
                 Some(row) if family == Family::Namespaces => self.answer_namespace(key, row, rows, keyring),
                 value => rows.answer_point(family, key, value),
             }
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Hands a namespace's row on, its authority as it was read before from the same bytes.
@@ -222,21 +233,33 @@ impl Scratch {
         Ok(())
     }
 
-    /// Keeps what was replayed. `edge` is the tree of the entries before the cursor.
-    pub(super) fn commit(&self, done: &Done, tiles: &Tiles, edge: &Edge) -> Result<(), ScratchError> {
-        let mut write = WriteBatch::default();
-        for row in &done.rows {
-            write.put(row_key(row.family, &row.key), &row.value);
-        }
-        for (path, tile) in done.tiles.iter().filter_map(|path| Some((path, tiles.0.get(path)?))) {
-            write.put(map_key(path), tile.encode());
-        }
-        for (tile, hashes) in edge.tiles() {
-            write.put(edge_key(*tile), tile::hashes_bytes(hashes));
-        }
-        let Cursor { index, time, records } = done.cursor;
-        write.put(meta("cursor"), [index, time, records].map(u64::to_be_bytes).concat());
-        self.db.write(write).map_err(|error| self.fault(error))
+    /// Keeps what was replayed before the cursor. `tiles` are those of the map, the changed ones at least.
+    pub(super) fn commit(&self, cursor: Cursor, replayed: &Replayed, tiles: &Tiles) -> Result<(), ScratchError> {
+        let rows = replayed.rows.iter().map(|row| (row_key(row.family, &row.key), Cow::from(&row.value)));
+        let map = replayed.tiles.iter().filter_map(|path| Some((map_key(path), tiles.0.get(path)?.encode().into())));
+        let edge =
+            replayed.edge.tiles().iter().map(|(tile, hashes)| (edge_key(*tile), tile::hashes_bytes(hashes).into()));
+        let Cursor { index, time, records } = cursor;
+        let cursor = (meta("cursor"), [index, time, records].map(u64::to_be_bytes).concat().into());
+        let mut all: Vec<(Vec<u8>, Cow<'_, [u8]>)> = rows.chain(map).chain(edge).chain([cursor]).collect();
+        // Of several rows with one key the last counts; the sort keeps their order.
+        all.sort_by(|(left, _), (right, _)| left.cmp(right));
+        let last = all.chunk_by(|(left, _), (right, _)| left == right).filter_map(<[_]>::last);
+        self.take_in(last).map_err(|error| self.fault(error))
+    }
+
+    /// Writes sorted rows into a file, and makes that one of the database's.
+    fn take_in<'a>(&self, rows: impl Iterator<Item = &'a (Vec<u8>, Cow<'a, [u8]>)>) -> Result<(), rocksdb::Error> {
+        let (path, mut options) = (self.path.join(NEXT), options());
+        // Most of it is written once more when files are merged.
+        options.set_bottommost_compression_type(DBCompressionType::None);
+        let mut file = SstFileWriter::create(&options);
+        file.open(&path)?;
+        rows.into_iter().try_for_each(|(key, value)| file.put(key, value))?;
+        file.finish()?;
+        let mut ingest = IngestExternalFileOptions::default();
+        ingest.set_move_files(true);
+        self.db.ingest_external_file_opts(&ingest, vec![path])
     }
 }
 
@@ -270,8 +293,6 @@ fn options() -> Options {
     options.set_block_based_table_factory(&table);
     options.set_compression_type(DBCompressionType::None);
     options.set_bottommost_compression_type(DBCompressionType::Zstd);
-    options.set_write_buffer_size(WRITE_BYTES);
-    options.set_max_write_buffer_number(2);
     options.set_max_open_files(128);
     options.set_max_background_jobs(2);
     options

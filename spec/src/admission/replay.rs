@@ -362,6 +362,9 @@ impl<'a> Chunk<'a> {
 
 /// Those looks that are not answered yet, each once.
 fn unknown(looks: Vec<Look>, rows: &Rows) -> Vec<Look> {
-    let looks: BTreeSet<Look> = looks.into_iter().filter(|look| !rows.knows(look)).collect();
-    looks.into_iter().collect()
+    let mut looks = looks;
+    looks.retain(|look| !rows.knows(look));
+    looks.sort_unstable();
+    looks.dedup();
+    looks
 }

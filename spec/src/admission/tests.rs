@@ -1015,8 +1015,7 @@ fn damaged_rows() {
         world.answer(needs(record), &mut answered);
         world.answer(needs_more(record, &answered).unwrap(), &mut answered);
         let rows = |family| {
-            let rows = answered.under(family, b"").map(|(key, value)| (key.to_vec(), value.to_vec()));
-            rows.map(move |(key, value)| Row { family, key, value }).collect::<Vec<_>>()
+            answered.all(family).into_iter().map(move |(key, value)| Row { family, key, value }).collect::<Vec<_>>()
         };
         for Row { family, key, value } in FAMILIES.into_iter().flat_map(rows) {
             for _ in 0..100 {
