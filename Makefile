@@ -20,7 +20,7 @@ demo: build ## the main job on real input, from source to install, and what is r
 test: build ## all tests
 	$(CARGO) test --locked --workspace
 
-test-long: build ## the tests that are too long for every run: every bit of every proof up to 130 entries
+test-long: build ## the tests that are too long for every run: every bit of every proof up to 130 entries, every byte of every accepted text
 	$(CARGO) test --locked --workspace -- --ignored
 
 check: test ## what CI runs: tests, format, lints, documentation

@@ -1,29 +1,4 @@
-//! The HTTP API: paths, and the JSON that travels beside notes, proofs and bundles.
-//!
-//! ```text
-//! POST /api/v1/records?wait=cosigned|integrated&proof=1     a DSSE envelope in
-//! 201 {"index":2,"id":"5f0c…","size":4,"root":"CsUY…","proof":"c2sp.org/tlog-proof@v1\n…"}
-//! 200 the same, for a record that was in the log before
-//! 202 {"index":2,"id":"5f0c…"} and Location: /api/v1/proofs/2: durable, not cosigned yet
-//! ```
-//!
-//! | call | answer |
-//! |---|---|
-//! | `POST /api/v1/records` | [`Submitted`] |
-//! | `GET /api/v1/records/{index or id}` | the entry's bytes |
-//! | `GET /api/v1/records?kind=update&digest=&product=` | [`Updates`]: all of a product's that carry a file, withdrawn ones too |
-//! | `GET /api/v1/state/{key}` | the text that the [`crate::state`] map has for a key, as of the published head; 404 where it has none |
-//! | `GET /api/v1/bundles/{sha256}?product=&channel=&target=` | a [`crate::bundle`]: of the newest update that carries this file |
-//! | `GET /api/v1/status/{purl}?channel=&update=` | a [`crate::bundle::Status`] for that update, or for the channel's newest |
-//! | `GET /api/v1/policies/{epoch}` | a [`crate::bundle::Status`] that proves the policy on record, if it is of that epoch, and its reviews |
-//! | `GET /api/v1/proofs/{index}` | a [`crate::tlog_proof`], its `extra` the entry |
-//! | `GET /checkpoint`, `/tile/…` | [`crate::checkpoint`], [`crate::tile`], [`crate::entry_bundle`] |
-//!
-//! The last three take `have=<id>` and `party=<https name>`, each any number of times. Epochs of authorities before one that is
-//! had are left out where nothing needs them; of parties only the words of those named are there, of all where none is.
-//!
-//! A refusal is problem details (RFC 9457), `application/problem+json`: [`Problem`], its `type` `urn:glarus:refusal:<name>`.
-//! `wait=cosigned`, the default, answers once a policy's quorum cosigned; `wait=integrated` once the record is durable.
+#![doc = include_str!("../api.md")]
 
 use crate::encoding;
 use crate::json::{self, Object};

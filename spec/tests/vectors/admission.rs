@@ -102,7 +102,7 @@ fn the_table_has_every_refusal() {
 }
 
 /// A message with eight digits of each digest.
-fn short(message: &str) -> String {
+pub fn short(message: &str) -> String {
     let mut out = String::new();
     let mut rest = message;
     while !rest.is_empty() {
