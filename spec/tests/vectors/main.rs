@@ -86,8 +86,8 @@ const CHAPTERS: &[Chapter] = &[
     Chapter { name: "witness", make: witness::make, run: witness::run, accepts: Some(witness::accepts) },
 ];
 
-/// Folders of vectors that stand elsewhere: the chapter's own tests make them.
-const ELSEWHERE: [&str; 1] = ["verdict"];
+/// Folders of other files: the chapter's own tests make those of `verdict`, another program made those of `cosign`.
+const ELSEWHERE: [&str; 2] = ["cosign", "verdict"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
