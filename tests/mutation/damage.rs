@@ -281,8 +281,11 @@ const MISWRITTEN: &[Rule] = &[
     rule(&["access"], &["/predicate/commitment"], 400, "digest"),
 ];
 
+/// Whether a kind is another than the one that must be named.
+type IsWrong = fn(&str) -> bool;
+
 /// What a record must name is of one kind; named is one of another, which the function tells.
-const WRONG_KIND: &[(Rule, fn(&str) -> bool)] = &[
+const WRONG_KIND: &[(Rule, IsWrong)] = &[
     (rule(&["update"], &["/predicate/builds/*"], 422, "not-a-build"), |kind| kind != "build"),
     (rule(&["rebuild"], &[REBUILT_BUILD], 422, "not-a-build"), |kind| kind != "build"),
     (rule(&["withdrawal"], &["/predicate/updates/*"], 422, "not-an-update"), |kind| kind != "update"),
@@ -462,7 +465,8 @@ impl One<'_> {
         let mut statement = self.good.statement.clone();
         if self.good.form == "source" {
             let others: Vec<_> = self.model.builds.iter().filter(|one| one.namespace != self.good.namespace).collect();
-            let product = random.pick(&random.pick(&others)?.products)?.clone();
+            let other = random.pick(&others)?;
+            let product = random.pick(&other.products)?.clone();
             statement.pointer_mut("/predicate/products")?.as_array_mut()?.push(product.into());
             let answer = refused(403, "product-outside-namespace");
             return self.signed("of another namespace's product", &statement, answer, random);
@@ -510,12 +514,21 @@ impl One<'_> {
             "rebuild" => {
                 let time = time_verified(self.model.last_word(self.good)?);
                 *statement.pointer_mut("/predicate/timeVerified")? = time.into();
-                return self.signed("of an earlier time", &statement, refused(409, "time-not-later"), random);
+                return self.renumbered(&statement, "/predicate/timeVerified", "time-not-later", random);
             }
             _ => ("/predicate/time", below(self.model.last_word(self.good)? + 1, random)?, "time-not-later"),
         };
         *statement.pointer_mut(at)? = number.into();
-        self.signed(&format!("with an earlier {at}"), &statement, refused(409, name), random)
+        self.renumbered(&statement, at, name, random)
+    }
+
+    /// The statement with an earlier number, unless that makes it one that is logged: it would be known.
+    fn renumbered(&self, statement: &Value, at: &str, name: &'static str, random: &mut Random) -> Option<Damaged> {
+        let payload = statement.to_string();
+        if self.model.logged.iter().any(|logged| logged.payload == payload) {
+            return None;
+        }
+        self.signed(&format!("with an earlier {at}"), statement, refused(409, name), random)
     }
 
     fn duplicate_key(&self, random: &mut Random) -> Option<Damaged> {
@@ -668,7 +681,10 @@ fn remove(value: &mut Value, pointer: &str) -> Option<()> {
     let (parent, last) = pointer.rsplit_once('/')?;
     match value.pointer_mut(parent)? {
         Value::Object(members) => members.remove(last).map(drop),
-        Value::Array(values) => Some(drop(values.remove(last.parse().ok()?))),
+        Value::Array(values) => {
+            values.remove(last.parse().ok()?);
+            Some(())
+        }
         _ => None,
     }
 }
@@ -679,7 +695,8 @@ fn replace_digest(value: &mut Value, pointer: &str, another: String) -> Option<(
         let (parent, last) = pointer.rsplit_once('/')?;
         let members = value.pointer_mut(parent)?.as_object_mut()?;
         let member = members.remove(last)?;
-        return Some(drop(members.insert(another, member)));
+        members.insert(another, member);
+        return Some(());
     }
     let member = value.pointer_mut(pointer)?;
     // Null is no digest.

@@ -537,15 +537,14 @@ impl Model {
             self.updates.iter().filter(|one| one.product == product && one.channel == channel).collect();
         let sequence = format!("sequence {}", of_channel.len());
         let live = of_channel.iter().filter(|one| one.target == target && !one.withdrawn);
-        let newest = live.max_by_key(|one| one.sequence).map(|one| {
-            let name = if target.is_empty() { "-" } else { &target };
-            format!("target {name} {} {} {}", one.sequence, one.id, one.index)
-        });
+        let name = format!("target {}", if target.is_empty() { "-" } else { &target });
+        let newest = live.max_by_key(|one| one.sequence);
+        let newest = newest.map(|one| format!("{name} {} {} {}", one.sequence, one.id, one.index));
         let lines = self.state.entry(key).or_default();
         lines.insert(String::new(), sequence);
         match newest {
-            Some(line) => drop(lines.insert(target, line)),
-            None => drop(lines.remove(&target)),
+            Some(line) => drop(lines.insert(name, line)),
+            None => drop(lines.remove(&name)),
         }
     }
 

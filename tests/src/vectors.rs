@@ -41,7 +41,8 @@ impl Vector {
     /// # Errors
     /// If they are not base64.
     pub fn base64(&self, key: &str) -> anyhow::Result<Option<Vec<u8>>> {
-        Ok(self.find(key).map(|text| STANDARD.decode(text)).transpose()?)
+        let bytes = self.find(key).map(|text| STANDARD.decode(text)).transpose();
+        bytes.map_err(|error| anyhow::anyhow!("{}: {key}: {error}", self.name))
     }
 }
 
