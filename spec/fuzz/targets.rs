@@ -135,7 +135,9 @@ pub const TARGETS: &[Target] = &[
     target("record_entry", record_entry, &["record"], entries),
     target("statement", statement, &["record"], payloads),
     target("authority", authority, &["authority"], authorities),
-    target("namespace", namespace, &["authority"], || owned(&[b"*", b"pkg:generic/acme/", b"https://rebuild.example.ch"])),
+    target("namespace", namespace, &["authority"], || {
+        owned(&[b"*", b"pkg:generic/acme/", b"https://rebuild.example.ch"])
+    }),
     target("manifest", manifest, &["record"], manifests),
     target("product", product, &[], || owned(&[b"pkg:generic/acme/shield", b"pkg:npm/%40acme/shield"])),
     target("admission_judge", admission_judge, &[], steps),

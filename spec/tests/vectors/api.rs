@@ -131,18 +131,84 @@ fn paths() -> Vec<Vector> {
     };
     let purl = "pkg%3Ageneric%2Facme%2Fshield";
     vec![
-        one("path-proof", "A proof is found by the index of its entry.", &[("call", "proofs"), ("index", "18446744073709551615")], "/api/v1/proofs/18446744073709551615"),
-        one("path-record", "An entry is found by its id.", &[("call", "records"), ("id", ID)], &format!("/api/v1/records/{ID}")),
-        one("path-updates", "The updates of a product that carry a file are found by its digest.", &[("call", "updates"), ("sha256", FILE), ("product", SHIELD)], &format!("/api/v1/records?kind=update&digest={FILE}&product={purl}")),
-        one("path-state", "A key of the state is one segment, its space and slashes percent-encoded.", &[("call", "state"), ("key", "authority pkg:generic/acme/")], "/api/v1/state/authority%20pkg%3Ageneric%2Facme%2F"),
-        one("path-state-unreserved", "Letters, digits, hyphen, dot, underscore and tilde stand for themselves.", &[("call", "state"), ("key", "aZ09-._~")], "/api/v1/state/aZ09-._~"),
-        one("path-state-percent", "A percent sign is percent-encoded too.", &[("call", "state"), ("key", "a%20b")], "/api/v1/state/a%2520b"),
-        one("path-state-not-ascii", "What is not ASCII is percent-encoded by its bytes in UTF-8, in upper case.", &[("call", "state"), ("key", "é")], "/api/v1/state/%C3%A9"),
-        one("path-bundle", "A bundle is found by the digest of a file.", &[("call", "bundles"), ("sha256", FILE)], &format!("/api/v1/bundles/{FILE}")),
-        one("path-bundle-of-a-track", "Product, channel and target say which bundle, where several updates carry the file.", &[("call", "bundles"), ("sha256", FILE), ("product", SHIELD), ("channel", "stable"), ("target", "linux-x86_64")], &format!("/api/v1/bundles/{FILE}?product={purl}&channel=stable&target=linux-x86_64")),
-        one("path-status", "A status is that of a product's channel, the product one segment.", &[("call", "status"), ("product", SHIELD), ("channel", "stable")], &format!("/api/v1/status/{purl}?channel=stable")),
-        one("path-status-of-an-update", "A status may be asked for one update.", &[("call", "status"), ("product", SHIELD), ("channel", "stable"), ("update", ID)], &format!("/api/v1/status/{purl}?channel=stable&update={ID}")),
-        one("path-policy", "A policy is found by its epoch.", &[("call", "policies"), ("epoch", "3")], "/api/v1/policies/3"),
+        one(
+            "path-proof",
+            "A proof is found by the index of its entry.",
+            &[("call", "proofs"), ("index", "18446744073709551615")],
+            "/api/v1/proofs/18446744073709551615",
+        ),
+        one(
+            "path-record",
+            "An entry is found by its id.",
+            &[("call", "records"), ("id", ID)],
+            &format!("/api/v1/records/{ID}"),
+        ),
+        one(
+            "path-updates",
+            "The updates of a product that carry a file are found by its digest.",
+            &[("call", "updates"), ("sha256", FILE), ("product", SHIELD)],
+            &format!("/api/v1/records?kind=update&digest={FILE}&product={purl}"),
+        ),
+        one(
+            "path-state",
+            "A key of the state is one segment, its space and slashes percent-encoded.",
+            &[("call", "state"), ("key", "authority pkg:generic/acme/")],
+            "/api/v1/state/authority%20pkg%3Ageneric%2Facme%2F",
+        ),
+        one(
+            "path-state-unreserved",
+            "Letters, digits, hyphen, dot, underscore and tilde stand for themselves.",
+            &[("call", "state"), ("key", "aZ09-._~")],
+            "/api/v1/state/aZ09-._~",
+        ),
+        one(
+            "path-state-percent",
+            "A percent sign is percent-encoded too.",
+            &[("call", "state"), ("key", "a%20b")],
+            "/api/v1/state/a%2520b",
+        ),
+        one(
+            "path-state-not-ascii",
+            "What is not ASCII is percent-encoded by its bytes in UTF-8, in upper case.",
+            &[("call", "state"), ("key", "é")],
+            "/api/v1/state/%C3%A9",
+        ),
+        one(
+            "path-bundle",
+            "A bundle is found by the digest of a file.",
+            &[("call", "bundles"), ("sha256", FILE)],
+            &format!("/api/v1/bundles/{FILE}"),
+        ),
+        one(
+            "path-bundle-of-a-track",
+            "Product, channel and target say which bundle, where several updates carry the file.",
+            &[
+                ("call", "bundles"),
+                ("sha256", FILE),
+                ("product", SHIELD),
+                ("channel", "stable"),
+                ("target", "linux-x86_64"),
+            ],
+            &format!("/api/v1/bundles/{FILE}?product={purl}&channel=stable&target=linux-x86_64"),
+        ),
+        one(
+            "path-status",
+            "A status is that of a product's channel, the product one segment.",
+            &[("call", "status"), ("product", SHIELD), ("channel", "stable")],
+            &format!("/api/v1/status/{purl}?channel=stable"),
+        ),
+        one(
+            "path-status-of-an-update",
+            "A status may be asked for one update.",
+            &[("call", "status"), ("product", SHIELD), ("channel", "stable"), ("update", ID)],
+            &format!("/api/v1/status/{purl}?channel=stable&update={ID}"),
+        ),
+        one(
+            "path-policy",
+            "A policy is found by its epoch.",
+            &[("call", "policies"), ("epoch", "3")],
+            "/api/v1/policies/3",
+        ),
     ]
 }
 
@@ -173,11 +239,37 @@ fn submitted() -> Vec<Vector> {
     let no = |name: &str, comment: &str, body: &str| refuse(name, "submitted", "submitted", comment, body);
     let mut vectors = vec![
         one("submitted", "Index, id, and the cosigned head that the record is under.", &good, true, "no"),
-        one("submitted-proof", "The proof stands there where it was asked for, a text in a string.", &proved, true, "yes"),
+        one(
+            "submitted-proof",
+            "The proof stands there where it was asked for, a text in a string.",
+            &proved,
+            true,
+            "yes",
+        ),
         one("submitted-not-cosigned", "Before a quorum cosigned there is no head.", &bare, false, "no"),
-        one("submitted-more-members", "Members that are not known are ignored.", &good.replace("{", "{\"note\":[],"), true, "no"),
-        refuse_as("submitted-cut", "submitted", "not-json", "submitted", "An answer is JSON.", good.trim_end().trim_end_matches('}')),
-        refuse_as("submitted-index-twice", "submitted", "duplicate-key", "submitted", "No member stands twice.", &good.replace("{", "{\"index\":8,")),
+        one(
+            "submitted-more-members",
+            "Members that are not known are ignored.",
+            &good.replace("{", "{\"note\":[],"),
+            true,
+            "no",
+        ),
+        refuse_as(
+            "submitted-cut",
+            "submitted",
+            "not-json",
+            "submitted",
+            "An answer is JSON.",
+            good.trim_end().trim_end_matches('}'),
+        ),
+        refuse_as(
+            "submitted-index-twice",
+            "submitted",
+            "duplicate-key",
+            "submitted",
+            "No member stands twice.",
+            &good.replace("{", "{\"index\":8,"),
+        ),
         no("submitted-no-object", "An answer is an object.", "[]"),
     ];
     for (what, path, value, comment) in [
@@ -187,44 +279,94 @@ fn submitted() -> Vec<Vector> {
         ("id-upper-case", "id", &*format!("\"{}\"", ID.to_uppercase()), "An id is 64 lower-case hex digits."),
         ("id-short", "id", "\"62b71643\"", "An id is 64 lower-case hex digits."),
         ("root-hex", "root", &format!("\"{ID}\""), "A root is base64 of 32 bytes."),
-        ("root-unpadded", "root", &format!("\"{}\"", root.to_base64().trim_end_matches('=')), "A root is padded base64."),
+        (
+            "root-unpadded",
+            "root",
+            &format!("\"{}\"", root.to_base64().trim_end_matches('=')),
+            "A root is padded base64.",
+        ),
         ("size-null", "size", "null", "A size is an integer from 0, if it is there."),
     ] {
         vectors.push(no(&format!("submitted-{what}"), comment, &edit::set(&good, path, value)));
     }
     for member in ["index", "id"] {
-        vectors.push(no(&format!("submitted-without-{member}"), "Index and id are always there.", &edit::without(&good, member)));
+        vectors.push(no(
+            &format!("submitted-without-{member}"),
+            "Index and id are always there.",
+            &edit::without(&good, member),
+        ));
     }
-    vectors.push(refuse("submitted-proof-object", "submitted-proof", "submitted", "A proof is a string.", &edit::set(&proved, "proof", "{}")));
+    vectors.push(refuse(
+        "submitted-proof-object",
+        "submitted-proof",
+        "submitted",
+        "A proof is a string.",
+        &edit::set(&proved, "proof", "{}"),
+    ));
     vectors
 }
 
 fn updates() -> Vec<Vector> {
     let update = |index: u64, target: &str, live: bool| {
-        format!("{{\"index\":{index},\"id\":\"{ID}\",\"channel\":\"stable\",\"target\":\"{target}\",\"sequence\":3,\"live\":{live}}}")
+        format!(
+            "{{\"index\":{index},\"id\":\"{ID}\",\"channel\":\"stable\",\"target\":\"{target}\",\"sequence\":3,\"live\":{live}}}"
+        )
     };
     let list = |updates: &[String]| format!("{{\"updates\":[{}]}}\n", updates.join(","));
     let good = list(&[update(8, "", true), update(12, "linux-x86_64", false)]);
     let no = |name: &str, comment: &str, body: &str| refuse(name, "updates", "updates", comment, body);
     let mut vectors = vec![
-        answer("updates", "updates", "answers", "All updates of a product that carry a file, withdrawn ones too.", &good).with("index", 8).with("index", 12),
+        answer(
+            "updates",
+            "updates",
+            "answers",
+            "All updates of a product that carry a file, withdrawn ones too.",
+            &good,
+        )
+        .with("index", 8)
+        .with("index", 12),
         answer("updates-none", "updates", "answers", "There may be none.", &list(&[])),
-        answer("updates-more-members", "updates", "answers", "Members that are not known are ignored.", &good.replace("{\"index\"", "{\"note\":0,\"index\"")).with("index", 8).with("index", 12),
+        answer(
+            "updates-more-members",
+            "updates",
+            "answers",
+            "Members that are not known are ignored.",
+            &good.replace("{\"index\"", "{\"note\":0,\"index\""),
+        )
+        .with("index", 8)
+        .with("index", 12),
         no("updates-no-list", "The updates are a list.", &edit::set(&good, "updates", "{}")),
         no("updates-missing", "The list is always there.", "{}"),
         no("updates-element", "Each of them is an object.", &edit::first(&good, "updates", "8")),
         refuse_as("updates-not-json", "updates", "not-json", "updates", "An answer is JSON.", ""),
     ];
-    for (member, value) in [("index", "\"8\""), ("id", "\"8\""), ("channel", "null"), ("target", "null"), ("sequence", "-1"), ("live", "1")] {
-        vectors.push(no(&format!("updates-without-{member}"), &format!("The member {member} of each is always there."), &edit::without(&good, member)));
-        vectors.push(no(&format!("updates-{member}-type"), &format!("The member {member} of each is of its type."), &edit::set(&good, member, value)));
+    for (member, value) in [
+        ("index", "\"8\""),
+        ("id", "\"8\""),
+        ("channel", "null"),
+        ("target", "null"),
+        ("sequence", "-1"),
+        ("live", "1"),
+    ] {
+        vectors.push(no(
+            &format!("updates-without-{member}"),
+            &format!("The member {member} of each is always there."),
+            &edit::without(&good, member),
+        ));
+        vectors.push(no(
+            &format!("updates-{member}-type"),
+            &format!("The member {member} of each is of its type."),
+            &edit::set(&good, member, value),
+        ));
     }
     vectors
 }
 
 fn problems() -> Vec<Vector> {
     let detail = "the update has sequence 2, the next of pkg:generic/acme/shield in channel stable is 1";
-    let good = format!("{{\"type\":\"urn:glarus:refusal:sequence\",\"title\":\"sequence\",\"status\":409,\"detail\":\"{detail}\"}}");
+    let good = format!(
+        "{{\"type\":\"urn:glarus:refusal:sequence\",\"title\":\"sequence\",\"status\":409,\"detail\":\"{detail}\"}}"
+    );
     let one = |name: &str, refusal: &str, comment: &str, body: &str| {
         let vector = answer(name, "problem", "refusals", comment, body).with("refusal", refusal).with("status", 409);
         if body.contains(detail) { vector.with("detail", detail) } else { vector }
@@ -232,10 +374,25 @@ fn problems() -> Vec<Vector> {
     let no = |name: &str, comment: &str, body: &str| refuse(name, "problem", "problem", comment, body);
     vec![
         one("problem", "sequence", "The name of a refusal is what follows urn:glarus:refusal: in the type.", &good),
-        one("problem-foreign", "unknown", "A problem of another type, as a proxy answers it, has no name.", &edit::set(&good, "type", "\"about:blank\"")),
+        one(
+            "problem-foreign",
+            "unknown",
+            "A problem of another type, as a proxy answers it, has no name.",
+            &edit::set(&good, "type", "\"about:blank\""),
+        ),
         one("problem-without-type", "unknown", "RFC 9457 lets the type be missing.", &edit::without(&good, "type")),
-        one("problem-without-detail", "sequence", "RFC 9457 lets the detail be missing.", &edit::without(&good, "detail")),
-        one("problem-more-members", "sequence", "Members that are not known are ignored.", &good.replace("{\"type\"", "{\"instance\":\"/x\",\"type\"")),
+        one(
+            "problem-without-detail",
+            "sequence",
+            "RFC 9457 lets the detail be missing.",
+            &edit::without(&good, "detail"),
+        ),
+        one(
+            "problem-more-members",
+            "sequence",
+            "Members that are not known are ignored.",
+            &good.replace("{\"type\"", "{\"instance\":\"/x\",\"type\""),
+        ),
         no("problem-without-status", "A refusal says its status.", &edit::without(&good, "status")),
         no("problem-status-string", "A status is a number.", &edit::set(&good, "status", "\"409\"")),
         no("problem-status-65536", "A status has at most 16 bits.", &edit::set(&good, "status", "65536")),

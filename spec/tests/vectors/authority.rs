@@ -3,9 +3,7 @@
 use super::edit;
 use super::format::{Vector, base64, trailing_bit};
 use super::keys::{add_group_order, high_s, small_order_r};
-use spec::authority::{
-    Algorithm, Authority, Distrust, KeyError, Namespace, PublicKey, Role, RoleName, SecretKey,
-};
+use spec::authority::{Algorithm, Authority, Distrust, KeyError, Namespace, PublicKey, Role, RoleName, SecretKey};
 use spec::json;
 use spec::record::{Digest, EnvelopeSignature, RecordError, pae};
 use std::collections::BTreeMap;
@@ -173,15 +171,55 @@ fn accepted() -> Vec<Vector> {
     let commits = Authority { allow_git_commit: true, ..vendor(0) };
     vec![
         accept("vendor", "members", "The first epoch of a vendor's namespace.", &text(&vendor(0))),
-        accept("root", NAMESPACES, "The namespace of the log itself has the role root alone.", &text(&authority("*", 0, &[(Root, 1, one)]))),
-        accept("party", NAMESPACES, "A party rebuilds and reviews.", &text(&authority(PARTY, 0, &[(Own, 1, one), (Rebuild, 1, one), (Review, 1, one)]))),
-        accept("all-roles", NAMESPACES, "A namespace of products has six roles.", &text(&authority("pkg:generic/", 0, &all))),
-        accept("one-role", NAMESPACES, "All roles but the first may be absent, and then nobody signs.", &text(&authority(ACME, 0, &all[..1]))),
-        accept("epoch-1", MEMBERS, "A later epoch names the one before, and may distrust keys that are not its own.", &text(&distrusting())),
-        accept("three-algorithms", "keys", "Keys are of three algorithms, each in its one form.", &text(&authority(ACME, 0, &[(Own, 2, &three)]))),
-        accept("thirty-two-keys", MEMBERS, "There are at most 32 keys.", &text(&authority("*", 0, &[(Root, 32, &many)]))),
+        accept(
+            "root",
+            NAMESPACES,
+            "The namespace of the log itself has the role root alone.",
+            &text(&authority("*", 0, &[(Root, 1, one)])),
+        ),
+        accept(
+            "party",
+            NAMESPACES,
+            "A party rebuilds and reviews.",
+            &text(&authority(PARTY, 0, &[(Own, 1, one), (Rebuild, 1, one), (Review, 1, one)])),
+        ),
+        accept(
+            "all-roles",
+            NAMESPACES,
+            "A namespace of products has six roles.",
+            &text(&authority("pkg:generic/", 0, &all)),
+        ),
+        accept(
+            "one-role",
+            NAMESPACES,
+            "All roles but the first may be absent, and then nobody signs.",
+            &text(&authority(ACME, 0, &all[..1])),
+        ),
+        accept(
+            "epoch-1",
+            MEMBERS,
+            "A later epoch names the one before, and may distrust keys that are not its own.",
+            &text(&distrusting()),
+        ),
+        accept(
+            "three-algorithms",
+            "keys",
+            "Keys are of three algorithms, each in its one form.",
+            &text(&authority(ACME, 0, &[(Own, 2, &three)])),
+        ),
+        accept(
+            "thirty-two-keys",
+            MEMBERS,
+            "There are at most 32 keys.",
+            &text(&authority("*", 0, &[(Root, 32, &many)])),
+        ),
         accept("git-commit", MEMBERS, "Builds may name their source by git commit alone.", &text(&commits)),
-        accept("more-members", MEMBERS, "Members that are not listed are ignored.", &edit::before(&text(&vendor(0)), "epoch", "\"notes\": {\"a\": 1, \"A\": 2}, ")),
+        accept(
+            "more-members",
+            MEMBERS,
+            "Members that are not listed are ignored.",
+            &edit::before(&text(&vendor(0)), "epoch", "\"notes\": {\"a\": 1, \"A\": 2}, "),
+        ),
     ]
 }
 
@@ -210,21 +248,50 @@ fn members() -> Vec<Vector> {
         let (sibling, body) = if path.starts_with("distrust[") { ("epoch-1", &later) } else { ("vendor", &good) };
         let at = path.replace('*', &first);
         let what = path.replace("keys.*", "key").replace("roles.authority", "role").replace("distrust[].", "distrust-");
-        let what = what.replace('.', "-").replace("fromIndex", "from-index").replace("allowGitCommit", "allow-git-commit");
+        let what =
+            what.replace('.', "-").replace("fromIndex", "from-index").replace("allowGitCommit", "allow-git-commit");
         let comment = format!("The member {path} is required.");
-        vectors.push(refuse(&format!("{what}-missing"), sibling, "missing-field", MEMBERS, &comment, &edit::without(body, &at)));
+        vectors.push(refuse(
+            &format!("{what}-missing"),
+            sibling,
+            "missing-field",
+            MEMBERS,
+            &comment,
+            &edit::without(body, &at),
+        ));
         let comment = format!("The member {path} is {is}.");
-        vectors.push(refuse(&format!("{what}-type"), sibling, "wrong-type", MEMBERS, &comment, &edit::set(body, &at, other)));
+        vectors.push(refuse(
+            &format!("{what}-type"),
+            sibling,
+            "wrong-type",
+            MEMBERS,
+            &comment,
+            &edit::set(body, &at, other),
+        ));
     }
     let id = "ab".repeat(32);
     let rule = "The id of the epoch before is null in epoch 0, and only there.";
     let integer = "An integer is from 0 to 2^53 - 1, in digits alone.";
     let cases: &[(&str, &str, &str, &str, &str, &str)] = &[
-        ("log-space", "vendor", "log", "\"log acme\"", "log", "The origin of a log has no white space and no plus sign."),
+        (
+            "log-space",
+            "vendor",
+            "log",
+            "\"log acme\"",
+            "log",
+            "The origin of a log has no white space and no plus sign.",
+        ),
         ("log-empty", "vendor", "log", "\"\"", "empty", "The origin of a log is not empty."),
         ("previous-in-epoch-0", "vendor", "previous", &format!("\"{id}\""), "previous", rule),
         ("previous-null", "epoch-1", "previous", "null", "previous", rule),
-        ("previous-upper-case", "epoch-1", "previous", &format!("\"{}\"", id.to_uppercase()), "digest", "An id is 64 lower-case hex digits."),
+        (
+            "previous-upper-case",
+            "epoch-1",
+            "previous",
+            &format!("\"{}\"", id.to_uppercase()),
+            "digest",
+            "An id is 64 lower-case hex digits.",
+        ),
         ("epoch-negative", "vendor", "epoch", "-1", "integer", integer),
         ("epoch-fraction", "vendor", "epoch", "0.0", "integer", integer),
         ("epoch-2-to-the-53", "epoch-1", "epoch", "9007199254740992", "integer", integer),
@@ -249,7 +316,8 @@ fn keys() -> Vec<Vector> {
     let good = text(&vendor(0));
     let (fourth, spki) = (keyid(4).to_string(), key(4).public().spki());
     let (algorithm, at) = (format!("keys.{fourth}.algorithm"), format!("keys.{fourth}.spki"));
-    let one = |name: &str, expect: &str, comment: &str, body: &str| refuse(name, "vendor", expect, "keys", comment, body);
+    let one =
+        |name: &str, expect: &str, comment: &str, body: &str| refuse(name, "vendor", expect, "keys", comment, body);
     let with = |spki: &[u8]| edit::set(&good, &at, &format!("\"{}\"", base64(spki)));
     let quoted = |text: &str| format!("\"{text}\"");
     // A key of another algorithm in the place of the fourth one, its keyid with it.
@@ -268,7 +336,8 @@ fn keys() -> Vec<Vector> {
     let compressed = [&[0x30, 0x39], &p256[2..23], &[0x22, 0x00, 2 + (p256[90] & 1)], &p256[27..59]].concat();
     let mut off_curve = p256.clone();
     off_curve[90] ^= 1;
-    let parameters = [&[0x30, 0x2c, 0x30, 0x07, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x05, 0x00, 0x03, 0x21, 0x00], &spki[12..]].concat();
+    let parameters =
+        [&[0x30, 0x2c, 0x30, 0x07, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x05, 0x00, 0x03, 0x21, 0x00], &spki[12..]].concat();
     let ml_dsa = of(Algorithm::MlDsa44, 1).public().spki();
     let listed = |seed: u8| {
         let spki = key(seed).public().spki();
@@ -278,28 +347,90 @@ fn keys() -> Vec<Vector> {
     let form = "The DER of a key has one form.";
     vec![
         one("no-keys", "empty", "There are 1 to 32 keys.", &edit::set(&good, "keys", "{}")),
-        refuse("thirty-three-keys", "vendor", "limit", "keys", "There are 1 to 32 keys.", &edit::before(&good, &format!("keys.{}", first_key()), &thirty_three)),
+        refuse(
+            "thirty-three-keys",
+            "vendor",
+            "limit",
+            "keys",
+            "There are 1 to 32 keys.",
+            &edit::before(&good, &format!("keys.{}", first_key()), &thirty_three),
+        ),
         one("key-null", "wrong-type", "A key is an object.", &edit::set(&good, &format!("keys.{fourth}"), "null")),
         one("keyid-short", "digest", "A keyid is 64 lower-case hex digits.", &good.replace(&fourth, &fourth[1..])),
-        one("keyid-of-another-key", "keyid", "A keyid is the SHA-256 of the key's DER.", &good.replace(&fourth, &keyid(5).to_string())),
+        one(
+            "keyid-of-another-key",
+            "keyid",
+            "A keyid is the SHA-256 of the key's DER.",
+            &good.replace(&fourth, &keyid(5).to_string()),
+        ),
         one("spki-of-another-key", "keyid", "A keyid is the SHA-256 of the key's DER.", &with(&key(5).public().spki())),
-        one("algorithm-unknown", "unknown-algorithm", "There are three algorithms.", &edit::set(&good, &algorithm, "\"rsa\"")),
-        one("algorithm-upper-case", "unknown-algorithm", "The names of algorithms are in lower case.", &edit::set(&good, &algorithm, "\"Ed25519\"")),
-        one("algorithm-of-another-key", "spki", "The algorithm is the key's.", &edit::set(&good, &algorithm, "\"ml-dsa-44\"")),
-        one("spki-unpadded", "wrong-base64", "The DER is in padded base64.", &edit::set(&good, &at, &quoted(base64(&spki).trim_end_matches('=')))),
-        one("spki-trailing-bits", "wrong-base64", "The DER is in base64 without stray bits.", &edit::set(&good, &at, &quoted(&trailing_bit(&base64(&spki))))),
+        one(
+            "algorithm-unknown",
+            "unknown-algorithm",
+            "There are three algorithms.",
+            &edit::set(&good, &algorithm, "\"rsa\""),
+        ),
+        one(
+            "algorithm-upper-case",
+            "unknown-algorithm",
+            "The names of algorithms are in lower case.",
+            &edit::set(&good, &algorithm, "\"Ed25519\""),
+        ),
+        one(
+            "algorithm-of-another-key",
+            "spki",
+            "The algorithm is the key's.",
+            &edit::set(&good, &algorithm, "\"ml-dsa-44\""),
+        ),
+        one(
+            "spki-unpadded",
+            "wrong-base64",
+            "The DER is in padded base64.",
+            &edit::set(&good, &at, &quoted(base64(&spki).trim_end_matches('='))),
+        ),
+        one(
+            "spki-trailing-bits",
+            "wrong-base64",
+            "The DER is in base64 without stray bits.",
+            &edit::set(&good, &at, &quoted(&trailing_bit(&base64(&spki)))),
+        ),
         one("spki-empty", "spki", form, &edit::set(&good, &at, "\"\"")),
         one("spki-bare-key", "spki", form, &renamed(&spki[12..], "ed25519")),
         one("spki-byte-more", "spki", form, &renamed(&[&spki[..], &[0]].concat(), "ed25519")),
         one("spki-with-parameters", "spki", form, &renamed(&parameters, "ed25519")),
-        one("spki-compressed-point", "spki", "The point of a P-256 key is not compressed.", &renamed(&compressed, "ecdsa-p256-sha256")),
-        one("spki-ml-dsa-44-short", "spki", "A key of ML-DSA-44 has 1,312 bytes.", &renamed(&ml_dsa[..ml_dsa.len() - 1], "ml-dsa-44")),
+        one(
+            "spki-compressed-point",
+            "spki",
+            "The point of a P-256 key is not compressed.",
+            &renamed(&compressed, "ecdsa-p256-sha256"),
+        ),
+        one(
+            "spki-ml-dsa-44-short",
+            "spki",
+            "A key of ML-DSA-44 has 1,312 bytes.",
+            &renamed(&ml_dsa[..ml_dsa.len() - 1], "ml-dsa-44"),
+        ),
         one("weak-key", "weak-key", "For a point of small order anybody can sign.", &weak(&point(1, 0, 0))),
-        one("weak-key-order-8", "weak-key", "For a point of small order anybody can sign.", &weak(&unhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"))),
-        one("weak-key-not-canonical", "weak-key", "A coordinate of a point is below p.", &weak(&point(0xf0, 0xff, 0x7f))),
+        one(
+            "weak-key-order-8",
+            "weak-key",
+            "For a point of small order anybody can sign.",
+            &weak(&unhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")),
+        ),
+        one(
+            "weak-key-not-canonical",
+            "weak-key",
+            "A coordinate of a point is below p.",
+            &weak(&point(0xf0, 0xff, 0x7f)),
+        ),
         one("weak-key-no-point", "weak-key", "A key is a point of the curve.", &weak(&point(2, 0, 0))),
         one("weak-key-p256", "weak-key", "A key is a point of the curve.", &renamed(&off_curve, "ecdsa-p256-sha256")),
-        one("unused-key", "unused-key", "Each key is in some role.", &edit::before(&good, &format!("keys.{}", first_key()), &listed(7))),
+        one(
+            "unused-key",
+            "unused-key",
+            "Each key is in some role.",
+            &edit::before(&good, &format!("keys.{}", first_key()), &listed(7)),
+        ),
     ]
 }
 
@@ -314,9 +445,8 @@ fn unhex(text: &str) -> Vec<u8> {
 
 fn roles() -> Vec<Vector> {
     let good = text(&vendor(0));
-    let one = |name: &str, expect: &str, comment: &str, body: &str| {
-        refuse(name, "vendor", expect, NAMESPACES, comment, body)
-    };
+    let one =
+        |name: &str, expect: &str, comment: &str, body: &str| refuse(name, "vendor", expect, NAMESPACES, comment, body);
     let set = |path: &str, value: &str| edit::set(&good, path, value);
     let rename = |from: &str, to: &str| good.replacen(&format!("\"{from}\": {{"), &format!("\"{to}\": {{"), 1);
     let mut sorted = [keyid(1), keyid(2), keyid(3)].map(|id| format!("\"{id}\""));
@@ -332,43 +462,93 @@ fn roles() -> Vec<Vector> {
     let threshold = "A threshold is from 1 to the number of keyids.";
     vec![
         one("no-roles", "missing-role", "The first role of a namespace is required.", &set("roles", "{}")),
-        one("role-authority-missing", "missing-role", "A namespace of products has the role authority.", &rename("authority", "access")),
+        one(
+            "role-authority-missing",
+            "missing-role",
+            "A namespace of products has the role authority.",
+            &rename("authority", "access"),
+        ),
         one("role-unknown", "role", "A namespace of products has six roles.", &rename("source", "sources")),
         one("role-upper-case", "role", "The names of roles are in lower case.", &rename("source", "Source")),
         one("role-of-a-party", "role", "A namespace of products has six roles.", &rename("source", "rebuild")),
         one("role-of-the-log", "role", "A namespace of products has six roles.", &rename("source", "root")),
-        one("roles-of-products-in-a-party", "role", "A party has the roles authority, rebuild and review.", &namespaced(PARTY)),
+        one(
+            "roles-of-products-in-a-party",
+            "role",
+            "A party has the roles authority, rebuild and review.",
+            &namespaced(PARTY),
+        ),
         one("roles-of-products-in-the-log", "role", "The log has the role root alone.", &namespaced("*")),
         of_root("root-with-authority", "The log has the role root alone.", &root.replace("\"root\"", "\"authority\"")),
-        refuse("party-without-authority", "party", "missing-role", NAMESPACES, "A party has the role authority.", &party.replace("\"authority\"", "\"review\"")),
+        refuse(
+            "party-without-authority",
+            "party",
+            "missing-role",
+            NAMESPACES,
+            "A party has the role authority.",
+            &party.replace("\"authority\"", "\"review\""),
+        ),
         one("role-null", "wrong-type", "A role is an object.", &set("roles.source", "null")),
         one("threshold-zero", "threshold", threshold, &set("roles.authority.threshold", "0")),
         one("threshold-above-keyids", "threshold", threshold, &set("roles.authority.threshold", "4")),
         one("threshold-largest", "threshold", threshold, &set("roles.authority.threshold", "9007199254740991")),
-        one("threshold-fraction", "integer", "An integer is from 0 to 2^53 - 1, in digits alone.", &set("roles.authority.threshold", "2.0")),
+        one(
+            "threshold-fraction",
+            "integer",
+            "An integer is from 0 to 2^53 - 1, in digits alone.",
+            &set("roles.authority.threshold", "2.0"),
+        ),
         one("no-keyids", "threshold", threshold, &keyids(&[])),
         one("keyids-unsorted", "keyid-order", order, &keyids(&[b, a, c])),
         one("keyids-twice", "keyid-order", order, &keyids(&[a, a, b, c])),
         one("keyid-unlisted", "unlisted-key", "The keyids are from keys.", &keyids(&[&zero, a, b, c])),
-        one("keyid-in-role-short", "digest", "A keyid is 64 lower-case hex digits.", &keyids(&["\"00\""])),
+        one("keyid-in-role-short", "digest", "A keyid is 64 lower-case hex digits.", &keyids(&["\"00\"", a, b, c])),
         one("namespace-other", "namespace", "The namespace is one.", &namespaced("pkg:generic/acme")),
     ]
 }
 
 fn distrust() -> Vec<Vector> {
     let (good, first) = (text(&distrusting()), text(&vendor(0)));
-    let one = |name: &str, expect: &str, comment: &str, body: &str| refuse(name, "epoch-1", expect, MEMBERS, comment, body);
+    let one =
+        |name: &str, expect: &str, comment: &str, body: &str| refuse(name, "epoch-1", expect, MEMBERS, comment, body);
     let line = |seed, index: &str| format!("{{\"keyid\": \"{}\", \"fromIndex\": {index}}}", keyid(seed));
     let integer = "An integer is from 0 to 2^53 - 1, in digits alone.";
     let largest = edit::set(&good, "distrust[].fromIndex", "9007199254740991");
     vec![
         accept("distrust-largest-index", MEMBERS, "An index is at most 2^53 - 1 here.", &largest),
-        refuse("early-distrust", "vendor", "early-distrust", MEMBERS, "In epoch 0 nobody can have lost trust yet.", &edit::set(&first, "distrust", &format!("[{}]", line(1, "0")))),
-        one("distrust-element-type", "wrong-type", "A line of distrust is an object.", &edit::first(&good, "distrust", "0")),
-        one("distrust-twice", "repeated", "A key is distrusted in one line.", &edit::first(&good, "distrust", &line(1, "1"))),
+        refuse(
+            "early-distrust",
+            "vendor",
+            "early-distrust",
+            MEMBERS,
+            "In epoch 0 nobody can have lost trust yet.",
+            &edit::set(&first, "distrust", &format!("[{}]", line(1, "0"))),
+        ),
+        one(
+            "distrust-element-type",
+            "wrong-type",
+            "A line of distrust is an object.",
+            &edit::first(&good, "distrust", "0"),
+        ),
+        one(
+            "distrust-twice",
+            "repeated",
+            "A key is distrusted in one line.",
+            &edit::first(&good, "distrust", &line(1, "1")),
+        ),
         one("distrust-index-negative", "integer", integer, &edit::set(&good, "distrust[].fromIndex", "-7")),
-        one("distrust-index-2-to-the-53", "integer", integer, &edit::set(&good, "distrust[].fromIndex", "9007199254740992")),
-        one("distrust-keyid-short", "digest", "A keyid is 64 lower-case hex digits.", &edit::set(&good, "distrust[].keyid", "\"00\"")),
+        one(
+            "distrust-index-2-to-the-53",
+            "integer",
+            integer,
+            &edit::set(&good, "distrust[].fromIndex", "9007199254740992"),
+        ),
+        one(
+            "distrust-keyid-short",
+            "digest",
+            "A keyid is 64 lower-case hex digits.",
+            &edit::set(&good, "distrust[].keyid", "\"00\""),
+        ),
     ]
 }
 
@@ -493,16 +673,86 @@ fn counted() -> Vec<Vector> {
         vector
     };
     vec![
-        meets("signatures", "Two of three keys signed.", &body, 8, &[signed(&one, true), signed(&two, true)], &[&one, &two]),
-        meets("signatures-by-all", "More keys than needed may sign.", &body, 8, &[signed(&one, true), signed(&two, true), signed(&three, true)], &[&one, &two, &three]),
-        meets("signatures-unnamed", "A signature that names no key is tried with each key of the role.", &body, 8, &[signed(&one, false), signed(&two, false)], &[&one, &two]),
-        meets("signatures-misnamed", "A signature that names another key is tried with the others too.", &body, 8, &[as_two, signed(&three, true)], &[&one, &three]),
-        meets("signatures-and-strangers", "Signatures by keys without the role say nothing.", &body, 8, &[signed(&stranger, true), signed(&four, true), signed(&one, true), signed(&two, true)], &[&one, &two]),
-        meets("signatures-before-distrust", "A key counts up to the index from which it is distrusted.", &later, 699, &[signed(&one, true), signed(&two, true)], &[&one, &two]),
-        own(meets("signatures-of-an-authority-after-distrust", "Distrust never touches the roles authority and root.", &later, 700, &[signed(&one, true), signed(&two, true)], &[&one, &two])),
-        meets("signatures-of-two-algorithms", "Keys of all algorithms count alike.", &mixed, 8, &[signed(&p256, true), signed(&ml_dsa, true)], &[&p256, &ml_dsa]),
-        meets("signatures-p256-high-s", "A P-256 signature with high s counts in its low form.", &mixed, 8, &[high, signed(&one, true)], &[&p256, &one]),
-        meets("signatures-ml-dsa-44-hedged", "An ML-DSA-44 signature may be randomised.", &mixed, 8, &[hedged, signed(&one, true)], &[&ml_dsa, &one]),
+        meets(
+            "signatures",
+            "Two of three keys signed.",
+            &body,
+            8,
+            &[signed(&one, true), signed(&two, true)],
+            &[&one, &two],
+        ),
+        meets(
+            "signatures-by-all",
+            "More keys than needed may sign.",
+            &body,
+            8,
+            &[signed(&one, true), signed(&two, true), signed(&three, true)],
+            &[&one, &two, &three],
+        ),
+        meets(
+            "signatures-unnamed",
+            "A signature that names no key is tried with each key of the role.",
+            &body,
+            8,
+            &[signed(&one, false), signed(&two, false)],
+            &[&one, &two],
+        ),
+        meets(
+            "signatures-misnamed",
+            "A signature that names another key is tried with the others too.",
+            &body,
+            8,
+            &[as_two, signed(&three, true)],
+            &[&one, &three],
+        ),
+        meets(
+            "signatures-and-strangers",
+            "Signatures by keys without the role say nothing.",
+            &body,
+            8,
+            &[signed(&stranger, true), signed(&four, true), signed(&one, true), signed(&two, true)],
+            &[&one, &two],
+        ),
+        meets(
+            "signatures-before-distrust",
+            "A key counts up to the index from which it is distrusted.",
+            &later,
+            699,
+            &[signed(&one, true), signed(&two, true)],
+            &[&one, &two],
+        ),
+        own(meets(
+            "signatures-of-an-authority-after-distrust",
+            "Distrust never touches the roles authority and root.",
+            &later,
+            700,
+            &[signed(&one, true), signed(&two, true)],
+            &[&one, &two],
+        )),
+        meets(
+            "signatures-of-two-algorithms",
+            "Keys of all algorithms count alike.",
+            &mixed,
+            8,
+            &[signed(&p256, true), signed(&ml_dsa, true)],
+            &[&p256, &ml_dsa],
+        ),
+        meets(
+            "signatures-p256-high-s",
+            "A P-256 signature with high s counts in its low form.",
+            &mixed,
+            8,
+            &[high, signed(&one, true)],
+            &[&p256, &one],
+        ),
+        meets(
+            "signatures-ml-dsa-44-hedged",
+            "An ML-DSA-44 signature may be randomised.",
+            &mixed,
+            8,
+            &[hedged, signed(&one, true)],
+            &[&ml_dsa, &one],
+        ),
     ]
 }
 
@@ -515,7 +765,14 @@ fn not_counted() -> Vec<Vector> {
     };
     let over = |message: &[u8]| format!("{} {}", two.public().keyid(), base64(&two.sign(message, &[0; 32])));
     let absent = {
-        let vector = lacks("signatures-for-an-absent-role", "signatures", "An absent role signs nothing.", (&body, 8, 0), &[first.clone(), signed(&two, true)], &[]);
+        let vector = lacks(
+            "signatures-for-an-absent-role",
+            "signatures",
+            "An absent role signs nothing.",
+            (&body, 8, 0),
+            &[first.clone(), signed(&two, true)],
+            &[],
+        );
         let mut vector = vector;
         for (key, value) in [("role", "withdraw"), ("need", "1")] {
             vector.headers.iter_mut().find(|(have, _)| have == key).unwrap().1 = value.into();
@@ -523,15 +780,38 @@ fn not_counted() -> Vec<Vector> {
         vector
     };
     vec![
-        lacks("signatures-one-of-two", "signatures", "Two keys must sign.", (&body, 8, 1), &[first.clone()], &[&one]),
+        lacks(
+            "signatures-one-of-two",
+            "signatures",
+            "Two keys must sign.",
+            (&body, 8, 1),
+            std::slice::from_ref(&first),
+            &[&one],
+        ),
         beside("signatures-twice-by-one", "A key counts once.", &first),
         beside("signatures-by-a-stranger", "A key of no role does not count.", &signed(&stranger, true)),
         beside("signatures-by-a-key-of-another-role", "A key of another role does not count.", &signed(&four, true)),
-        beside("signatures-under-another-keyid", "The keyid makes no signature.", &signed(&stranger, true).replace(&stranger.public().keyid().to_string(), &three.public().keyid().to_string())),
+        beside(
+            "signatures-under-another-keyid",
+            "The keyid makes no signature.",
+            &signed(&stranger, true)
+                .replace(&stranger.public().keyid().to_string(), &three.public().keyid().to_string()),
+        ),
         beside("signatures-over-the-payload", "What is signed is the pre-authentication encoding.", &over(PAYLOAD)),
         beside("signatures-over-another-payload", "What is signed is this payload.", &over(&pae(b"{}"))),
-        beside("signatures-over-another-type", "What is signed has the payload type.", &over(&[b"DSSEv1 16 application/json ", format!("{} ", PAYLOAD.len()).as_bytes(), PAYLOAD].concat())),
-        lacks("signatures-after-distrust", "signatures-before-distrust", "From the index of its distrust on a key does not count.", (&later, 700, 1), &[first.clone(), signed(&two, true)], &[&one, &two]),
+        beside(
+            "signatures-over-another-type",
+            "What is signed has the payload type.",
+            &over(&[b"DSSEv1 16 application/json ", format!("{} ", PAYLOAD.len()).as_bytes(), PAYLOAD].concat()),
+        ),
+        lacks(
+            "signatures-after-distrust",
+            "signatures-before-distrust",
+            "From the index of its distrust on a key does not count.",
+            (&later, 700, 1),
+            &[first.clone(), signed(&two, true)],
+            &[&one, &two],
+        ),
         absent,
     ]
 }
@@ -564,11 +844,31 @@ fn strict() -> Vec<Vector> {
     vec![
         beside("signatures-empty", &two, "No bytes are no signature.", &[]),
         beside("signatures-s-not-reduced", &two, ed25519, &malleable),
-        beside("signatures-small-order-r", &two, "R of an Ed25519 signature is no point of small order.", &small_order_r([2; 32], &pae(PAYLOAD))),
-        beside("signatures-byte-more", &two, "An Ed25519 signature has 64 bytes.", &[two.sign(&pae(PAYLOAD), &[0; 32]), vec![0]].concat()),
+        beside(
+            "signatures-small-order-r",
+            &two,
+            "R of an Ed25519 signature is no point of small order.",
+            &small_order_r([2; 32], &pae(PAYLOAD)),
+        ),
+        beside(
+            "signatures-byte-more",
+            &two,
+            "An Ed25519 signature has 64 bytes.",
+            &[two.sign(&pae(PAYLOAD), &[0; 32]), vec![0]].concat(),
+        ),
         beside("signatures-p256-raw", &p256, "A P-256 signature is in DER.", &raw),
         beside("signatures-p256-zero-before-r", &p256, "The DER of a P-256 signature has one form.", &zero_before),
-        beside("signatures-p256-byte-more", &p256, "Nothing follows the DER of a P-256 signature.", &[&der[..], &[0]].concat()),
-        beside("signatures-ml-dsa-44-context", &ml_dsa, "The context of an ML-DSA-44 signature is empty.", &with_context),
+        beside(
+            "signatures-p256-byte-more",
+            &p256,
+            "Nothing follows the DER of a P-256 signature.",
+            &[&der[..], &[0]].concat(),
+        ),
+        beside(
+            "signatures-ml-dsa-44-context",
+            &ml_dsa,
+            "The context of an ML-DSA-44 signature is empty.",
+            &with_context,
+        ),
     ]
 }

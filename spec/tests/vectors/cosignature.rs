@@ -2,9 +2,7 @@
 
 use super::checkpoint::accepts as accepts_checkpoint;
 use super::format::{C2SP, Vector, base64};
-use super::keys::{
-    ORIGIN, TIME, add_group_order, checkpoint, log_signs, skey, small_order_r, witness, witness_ml_dsa,
-};
+use super::keys::{ORIGIN, TIME, add_group_order, checkpoint, log_signs, skey, small_order_r, witness, witness_ml_dsa};
 use super::note::{checkpoint_error, note_error, vkeys};
 use ed25519_dalek::Signer as _;
 use fips204::ml_dsa_44;

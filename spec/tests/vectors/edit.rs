@@ -4,16 +4,39 @@ use std::ops::Range;
 
 /// Where a member stands: where its key begins, and its value.
 ///
-/// A path is the keys that lead to it, each the first of its name after the one before; `[]` after a key is for readers.
+/// A path is the keys that lead to it, each the first of its name in the value of the one before that stands in the fewest
+/// arrays and objects; `[]` after a key is for readers.
 fn member(text: &str, path: &str) -> (usize, Range<usize>) {
-    let (mut start, mut at) = (0, 0);
+    let (mut start, mut value) = (0, 0..text.len());
     for key in path.split('.') {
         let key = format!("\"{}\":", key.trim_end_matches("[]"));
-        start = at + text[at..].find(&key).unwrap_or_else(|| panic!("no {path} in {text}"));
-        at = start + key.len();
+        let inside = &text[value.clone()];
+        let found = inside.match_indices(&key).map(|(at, _)| (depth(&inside[..at]), at)).min();
+        let (_, at) = found.unwrap_or_else(|| panic!("no {path} in {text}"));
+        start = value.start + at;
+        let after = &text[start + key.len()..];
+        let from = text.len() - after.trim_start().len();
+        value = from..from + value_bytes(&text[from..]);
     }
-    let from = text.len() - text[at..].trim_start().len();
-    (start, from..from + value_bytes(&text[from..]))
+    (start, value)
+}
+
+/// How many arrays and objects are open at the end of a text.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut quoted, mut escaped) = (0, false, false);
+    for byte in text.bytes() {
+        if quoted {
+            (quoted, escaped) = (escaped || byte != b'"', !escaped && byte == b'\\');
+            continue;
+        }
+        match byte {
+            b'"' => quoted = true,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+    }
+    depth
 }
 
 /// How long the value is that a text begins with.
@@ -113,6 +136,7 @@ fn one_member_changes() {
     let text = r#"{"a": {"b": "x,\"}", "c": [1, {"b": 2}]}, "d": null}"#;
     assert_eq!(value(text, "a.b"), r#""x,\"}""#);
     assert_eq!(value(text, "a.c[].b"), "2");
+    assert_eq!(value(r#"{"a": {"d": {"b": 1}, "b": 2}, "b": 3}"#, "a.b"), "2", "the one that stands in the fewest");
     assert_eq!(set(text, "d", "[]"), r#"{"a": {"b": "x,\"}", "c": [1, {"b": 2}]}, "d": []}"#);
     assert_eq!(without(text, "a.b"), r#"{"a": {"c": [1, {"b": 2}]}, "d": null}"#);
     assert_eq!(without(text, "d"), r#"{"a": {"b": "x,\"}", "c": [1, {"b": 2}]}}"#);

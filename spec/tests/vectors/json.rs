@@ -175,7 +175,8 @@ fn every_json_is_what_serde_json_reads() {
     let bodies: BTreeSet<_> = vectors.iter().map(|vector| vector.body.as_slice()).filter(json).collect();
     let bodies: Vec<_> = bodies.into_iter().collect();
     let tried = std::thread::scope(|scope| {
-        let work = |half: usize| bodies.iter().skip(half).step_by(2).map(|body| changed(body, compare)).sum::<Compared>();
+        let work =
+            |half: usize| bodies.iter().skip(half).step_by(2).map(|body| changed(body, compare)).sum::<Compared>();
         let workers = [0, 1].map(|half| scope.spawn(move || work(half)));
         workers.map(|worker| worker.join().unwrap()).into_iter().sum::<Compared>()
     });

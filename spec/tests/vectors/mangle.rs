@@ -4,7 +4,9 @@
 //! other value. [`Effort::Few`] does so in texts of up to [`ALL_UP_TO`] bytes; in longer ones it takes the values of [`FEW`]
 //! and three flips of a bit, and in texts of more than [`FEW_UP_TO`] bytes, most of which is base64 of keys and signatures,
 //! four values. Policies are slow to read, for each of their keys is a point of a curve: all values up to
-//! [`ALL_OF_A_POLICY_UP_TO`] bytes, and of the largest every 16th byte. Bytes are put in as [`Effort::Few`] has it.
+//! [`ALL_OF_A_POLICY_UP_TO`] bytes, and of the largest every 16th byte; so too of records, for most differ from another in
+//! one member. Bytes are put in as [`Effort::Few`] has it. Of texts of more than [`ALL_EVERYWHERE_UP_TO`] bytes, whose
+//! elements are alike, [`Effort::All`] takes every 16th byte too.
 
 use super::Chapter;
 use super::format::Vector;
@@ -12,6 +14,7 @@ use super::format::Vector;
 const ALL_UP_TO: usize = 600;
 const FEW_UP_TO: usize = 1_000;
 const ALL_OF_A_POLICY_UP_TO: usize = 120;
+const ALL_EVERYWHERE_UP_TO: usize = 8_192;
 /// What means something in one of the formats, or nearly.
 const FEW: [u8; 12] = *b"\n\r\t \0=+-019A";
 
@@ -44,21 +47,23 @@ pub fn mangle(chapter: &Chapter, vector: &Vector, effort: Effort) -> (usize, usi
     let policy = chapter.name == "policy";
     let all_up_to = if policy { ALL_OF_A_POLICY_UP_TO } else { ALL_UP_TO };
     let values = |byte| values(body.len(), all_up_to, byte);
-    let step = if policy && body.len() > FEW_UP_TO { 16 } else { 1 };
-    for at in 0..body.len() {
+    let slow = policy || chapter.name == "record";
+    let few_step = if slow && body.len() > FEW_UP_TO { 16 } else { 1 };
+    let step = match effort {
+        Effort::Few => few_step,
+        Effort::All if body.len() > ALL_EVERYWHERE_UP_TO => 16,
+        Effort::All => 1,
+    };
+    for at in (0..body.len()).step_by(step) {
         one(&body[..at], &|| format!("cut at {at}"));
-        let set = match effort {
-            Effort::All => (0..=255).collect(),
-            Effort::Few if at % step == 0 => values(body[at]),
-            Effort::Few => continue,
-        };
+        let set = if effort == Effort::All { (0..=255).collect() } else { values(body[at]) };
         for value in set {
             mangled[at] = value;
             one(&mangled, &|| format!("byte {at} set to 0x{value:02x}"));
         }
         mangled[at] = body[at];
     }
-    for at in (0..=body.len()).step_by(step) {
+    for at in (0..=body.len()).step_by(few_step) {
         let mut longer = [&body[..at], &[0], &body[at..]].concat();
         for value in values(*body.get(at).unwrap_or(&b'\n')) {
             longer[at] = value;

@@ -103,8 +103,8 @@ fn the_table_has_every_refusal() {
     let mut rows = BTreeMap::new();
     for line in table.lines().filter_map(|line| line.strip_prefix("| `")) {
         let cells: Vec<_> = line.trim_end_matches(" |").splitn(5, " | ").collect();
-        let (name, vector) = (cells[0].trim_end_matches('`'), cells[3].trim_matches('`'));
-        assert!(rows.insert(name, (cells[1], vector, cells[4])).is_none(), "{name} stands twice");
+        let [name, vector, example] = [0, 3, 4].map(|at| cells[at].trim_matches('`'));
+        assert!(rows.insert(name, (cells[1], vector, example)).is_none(), "{name} stands twice");
     }
     let names = |code: &'static str, from: &str| -> Vec<&str> {
         let code = code.split(from).nth(1).unwrap().split("\n    }\n").next().unwrap();
@@ -177,6 +177,7 @@ struct Of {
 enum Is {
     Text(usize),
     String,
+    StringOrNull,
     Number,
     Object,
     Array,
@@ -232,6 +233,7 @@ impl Of {
         self.push(missing, "missing-field", &format!("The member {path} is required."), payload);
         let (type_name, other) = match is {
             Is::Text(_) | Is::String => ("a string", "7"),
+            Is::StringOrNull => ("a string or null", "7"),
             Is::Number => ("a number", "\"7\""),
             Is::Object => ("an object", "[]"),
             Is::Array => ("an array", "{}"),
@@ -251,7 +253,13 @@ impl Of {
         };
         set(self, "empty", "\"\"", "empty", format!("The text {path} has a byte at least."));
         let control = "\"a\\u0085b\"";
-        set(self, "control-character", control, "control-character", format!("The text {path} has no control character."));
+        set(
+            self,
+            "control-character",
+            control,
+            "control-character",
+            format!("The text {path} has no control character."),
+        );
         set(self, "longest", &quoted(max), "accept", format!("The text {path} has at most {max} bytes."));
         let comment = format!("The text {path} has at most {max} bytes.");
         self.beside(&format!("{what}-long"), path, &quoted(max + 1), "limit", &comment);
@@ -297,13 +305,15 @@ impl Of {
         self.set(&format!("{}-upper-case", kebab(path)), path, &upper, "digest", &comment);
     }
 
-    /// One of a closed list of words.
-    fn word(&mut self, path: &str, words: &[&str], other: &str) {
-        for word in words {
-            let comment = format!("The member {path} is one of {}.", words.join(", "));
-            self.set(&format!("{}-{}", kebab(path), word.to_lowercase()), path, &format!("\"{word}\""), "accept", &comment);
+    /// One of a closed list of words, of which the payload has one already.
+    fn word(&mut self, path: &str, words: &[&str], rule: &str, other: &str) {
+        let have = edit::value(&self.payload, path).trim_matches('"').to_owned();
+        assert!(words.contains(&have.as_str()));
+        let comment = format!("The member {path} is {rule}.");
+        for word in words.iter().filter(|word| **word != have) {
+            let (what, value) = (format!("{}-{}", kebab(path), word.to_lowercase()), format!("\"{word}\""));
+            self.set(&what, path, &value, "accept", &comment);
         }
-        let comment = format!("The member {path} is one of {}.", words.join(", "));
         self.set(&format!("{}-other-word", kebab(path)), path, &format!("\"{other}\""), "word", &comment);
     }
 }
@@ -346,7 +356,13 @@ fn update() -> Of {
     of.requires("predicate.builds", Is::Array);
     of.list("predicate.builds", (1, 64), &id);
     of.repeated("predicate.builds", &format!("\"{BUILD}\""));
-    of.first("builds-upper-case", "predicate.builds", &format!("\"{}\"", BUILD.to_uppercase()), "digest", "An id is 64 lower-case hex digits.");
+    of.first(
+        "builds-upper-case",
+        "predicate.builds",
+        &format!("\"{}\"", BUILD.to_uppercase()),
+        "digest",
+        "An id is 64 lower-case hex digits.",
+    );
     for (what, product, comment) in [
         ("scheme", "generic/acme/shield", "A product begins with pkg and a colon."),
         ("scheme-upper-case", "PKG:generic/acme/shield", "The scheme is in lower case."),
@@ -375,7 +391,8 @@ fn update() -> Of {
     of.set("product-longest", "predicate.product", &long(255), "accept", "A product has at most 255 bytes.");
     of.beside("product-long", "predicate.product", &long(256), "product", "A product has at most 255 bytes.");
     let form = "A channel is [a-z0-9][a-z0-9._-]{0,63}.";
-    for (what, channel) in [("empty", ""), ("upper-case", "Stable"), ("hyphen-first", "-stable"), ("space", "sta ble")] {
+    for (what, channel) in [("empty", ""), ("upper-case", "Stable"), ("hyphen-first", "-stable"), ("space", "sta ble")]
+    {
         of.set(&format!("channel-{what}"), "predicate.channel", &format!("\"{channel}\""), "channel", form);
     }
     let letters = |count: usize| format!("\"{}\"", "x".repeat(count));
@@ -403,6 +420,8 @@ fn update() -> Of {
     of
 }
 
+const COMMON: &str = "what-all-kinds-have-in-common";
+
 /// What statements of all kinds have in common, shown on an update.
 fn statements() -> Vec<Vector> {
     let mut of = Of { name: "update", kind: "update", payload: example("update", 0), vectors: Vec::new() };
@@ -425,25 +444,78 @@ fn statements() -> Vec<Vector> {
         ("sha512", "\"sha512\": \"00ff\"".into(), "accept", "Further digests are kept as they are."),
         ("sha512-type", "\"sha512\": 1".into(), "wrong-type", "A further digest is a string."),
         ("sha512-empty", "\"sha512\": \"\"".into(), "empty", "A further digest is text."),
+        (
+            "sha512-long",
+            format!("\"sha512\": \"{}\"", "0".repeat(256)),
+            "limit",
+            "A further digest is text of at most 255 bytes.",
+        ),
         ("no-algorithm", "\"\": \"00ff\"".into(), "empty", "The name of an algorithm is text."),
         ("git-commit", format!("\"gitCommit\": \"{COMMIT}\""), "accept", "A git commit has 40 or 64 digits."),
         ("git-commit-64", format!("\"gitCommit\": \"{BUILD}\""), "accept", "A git commit has 40 or 64 digits."),
         ("git-commit-41", format!("\"gitCommit\": \"{COMMIT}0\""), "digest", "A git commit has 40 or 64 digits."),
-        ("git-commit-upper-case", format!("\"gitCommit\": \"{}\"", COMMIT.to_uppercase()), "digest", "A git commit is in lower case."),
+        (
+            "git-commit-upper-case",
+            format!("\"gitCommit\": \"{}\"", COMMIT.to_uppercase()),
+            "digest",
+            "A git commit is in lower case.",
+        ),
     ] {
         of.set(&format!("subject-{what}"), "subject[].digest", &digests(&more), expect, comment);
     }
     let version = |text: &str| format!("\"https://in-toto.io/Statement/{text}\"");
     of.set("statement-v0-1", "_type", &version("v0.1"), "accept", "Statement v0.1 says the same as v1.");
     of.set("statement-v2", "_type", &version("v2"), "statement-type", "Statements are of version v1 or v0.1.");
-    of.set("predicate-type-other", "predicateType", "\"urn:glarus:update:v2\"", "unknown-predicate", "The predicateType names a kind that is logged here.");
-    of.set("predicate-of-another-kind", "predicateType", "\"urn:glarus:withdrawal:v1\"", "missing-field", "The predicate is read as the predicateType says.");
-    of.before("more-members", "predicate.channel", "\"notes\": {\"a\": [1e3, -0], \"A\": null}, ", "accept", "Members that are not listed are ignored, whatever is in them.");
-    of.before("duplicate-key", "predicate.channel", "\"chann\\u0065l\": \"beta\", ", "duplicate-key", "No key stands twice in an object, escapes resolved.");
-    of.before("duplicate-key-ignored", "predicate.channel", "\"notes\": {\"a\": 1, \"a\": 1}, ", "duplicate-key", "No key stands twice in any object, read or not.");
+    of.set(
+        "predicate-type-other",
+        "predicateType",
+        "\"urn:glarus:update:v2\"",
+        "unknown-predicate",
+        "The predicateType names a kind that is logged here.",
+    );
+    of.set(
+        "predicate-of-another-kind",
+        "predicateType",
+        "\"urn:glarus:withdrawal:v1\"",
+        "missing-field",
+        "The predicate is read as the predicateType says.",
+    );
+    of.before(
+        "more-members",
+        "predicate.channel",
+        "\"notes\": {\"a\": [1e3, -0], \"A\": null}, ",
+        "accept",
+        "Members that are not listed are ignored, whatever is in them.",
+    );
+    of.before(
+        "duplicate-key",
+        "predicate.channel",
+        "\"chann\\u0065l\": \"beta\", ",
+        "duplicate-key",
+        "No key stands twice in an object, escapes resolved.",
+    );
+    of.before(
+        "duplicate-key-ignored",
+        "predicate.channel",
+        "\"notes\": {\"a\": 1, \"a\": 1}, ",
+        "duplicate-key",
+        "No key stands twice in any object, read or not.",
+    );
     let nested = |depth: usize| format!("\"notes\": {}{}, ", "[".repeat(depth), "]".repeat(depth));
-    of.before("depth-32", "predicate.channel", &nested(30), "accept", "At most 32 arrays and objects stand inside each other.");
-    of.before("depth-33", "predicate.channel", &nested(31), "too-deep", "At most 32 arrays and objects stand inside each other.");
+    of.before(
+        "depth-32",
+        "predicate.channel",
+        &nested(30),
+        "accept",
+        "At most 32 arrays and objects stand inside each other.",
+    );
+    of.before(
+        "depth-33",
+        "predicate.channel",
+        &nested(31),
+        "too-deep",
+        "At most 32 arrays and objects stand inside each other.",
+    );
     of.collides("statement", "subject", "SUBJECT");
     of.collides("subject", "subject[].name", "Name");
     of.collides("digest", "subject[].digest.sha256", "SHA256");
@@ -455,6 +527,9 @@ fn statements() -> Vec<Vector> {
     of.push("update-no-object".into(), "wrong-type", "The payload is an object.", "[]".into());
     let marked = format!("\u{feff}{}", of.payload);
     of.push("update-byte-order-mark".into(), "not-json", "No byte order mark stands before the payload.", marked);
+    for vector in &mut of.vectors {
+        vector.headers.iter_mut().filter(|(key, _)| key == "spec").for_each(|(_, of)| *of = format!("{SPEC}#{COMMON}"));
+    }
     of.vectors
 }
 
@@ -500,7 +575,12 @@ fn build_v02() -> Of {
     dependencies(&mut of, "predicate.materials");
     of.collides("predicate", "predicate.buildType", "buildtype");
     let both = "\"environment\": {\"Actor\": 1, ";
-    of.push("build-v02-case-ignored".into(), "accept", "Objects whose members are not read may have any keys.", of.payload.replacen("\"environment\": {", both, 1));
+    of.push(
+        "build-v02-case-ignored".into(),
+        "accept",
+        "Objects whose members are not read may have any keys.",
+        of.payload.replacen("\"environment\": {", both, 1),
+    );
     let v1 = of.payload.replacen("provenance/v0.2", "provenance/v1", 1);
     of.push("build-v02-as-v1".into(), "missing-field", "The version of the provenance says what is read.", v1);
     let v03 = of.payload.replacen("provenance/v0.2", "provenance/v0.1", 1);
@@ -525,23 +605,64 @@ fn dependencies(of: &mut Of, path: &str) {
         ("unset", "{\"uri\": \"\", \"digest\": {\"sha256\": null, \"gitCommit\": \"\"}}".into(), "accept", unset),
         ("element-type", "null".into(), "wrong-type", "What went in is an object."),
         ("uri-type", "{\"uri\": 1}".into(), "wrong-type", "A URI is a string."),
-        ("uri-control-character", "{\"uri\": \"a\\tb\"}".into(), "control-character", "A URI has no control character."),
+        (
+            "uri-control-character",
+            "{\"uri\": \"a\\tb\"}".into(),
+            "control-character",
+            "A URI has no control character.",
+        ),
         ("uri-long", format!("{{\"uri\": \"{}\"}}", "x".repeat(2049)), "limit", "A URI has at most 2,048 bytes."),
         ("digest-type", "{\"digest\": 7}".into(), "wrong-type", "Digests are an object."),
-        ("sha256-short", format!("{{\"digest\": {{\"sha256\": \"{}\"}}}}", &SHA256[1..]), "digest", "A SHA-256 is 64 lower-case hex digits."),
-        ("git-commit-41", format!("{{\"digest\": {{\"gitCommit\": \"{COMMIT}0\"}}}}"), "digest", "A git commit has 40 or 64 digits."),
-        ("git-sha1", format!("{{\"uri\": \"{git}\", \"digest\": {{\"sha1\": \"{COMMIT}\"}}}}"), "accept", "Of a git repository the sha1 is a commit."),
-        ("git-sha1-short", format!("{{\"uri\": \"{git}\", \"digest\": {{\"sha1\": \"00\"}}}}"), "digest", "Of a git repository the sha1 is a commit."),
-        ("file-sha1", "{\"uri\": \"https://dl.example/x\", \"digest\": {\"sha1\": \"00\"}}".into(), "accept", "Of what is no git repository the sha1 is not read."),
-        ("other-digests", "{\"digest\": {\"sha512\": \"UPPER\", \"md5\": 1}}".into(), "accept", "Digests of other algorithms are not read."),
-        ("case", "{\"uri\": \"x\", \"URI\": \"y\"}".into(), "case-colliding-keys", "In an object whose members are read no two keys differ by case alone."),
+        (
+            "sha256-short",
+            format!("{{\"digest\": {{\"sha256\": \"{}\"}}}}", &SHA256[1..]),
+            "digest",
+            "A SHA-256 is 64 lower-case hex digits.",
+        ),
+        (
+            "git-commit-41",
+            format!("{{\"digest\": {{\"gitCommit\": \"{COMMIT}0\"}}}}"),
+            "digest",
+            "A git commit has 40 or 64 digits.",
+        ),
+        (
+            "git-sha1",
+            format!("{{\"uri\": \"{git}\", \"digest\": {{\"sha1\": \"{COMMIT}\"}}}}"),
+            "accept",
+            "Of a git repository the sha1 is a commit.",
+        ),
+        (
+            "git-sha1-short",
+            format!("{{\"uri\": \"{git}\", \"digest\": {{\"sha1\": \"00\"}}}}"),
+            "digest",
+            "Of a git repository the sha1 is a commit.",
+        ),
+        (
+            "file-sha1",
+            "{\"uri\": \"https://dl.example/x\", \"digest\": {\"sha1\": \"00\"}}".into(),
+            "accept",
+            "Of what is no git repository the sha1 is not read.",
+        ),
+        (
+            "other-digests",
+            "{\"digest\": {\"sha512\": \"UPPER\", \"md5\": 1}}".into(),
+            "accept",
+            "Digests of other algorithms are not read.",
+        ),
+        (
+            "case",
+            "{\"uri\": \"x\", \"URI\": \"y\"}".into(),
+            "case-colliding-keys",
+            "In an object whose members are read no two keys differ by case alone.",
+        ),
     ] {
         of.first(&format!("{what}-{end}"), path, &element, expect, comment);
     }
 }
 
 fn rebuild() -> Of {
-    let mut of = Of::new("rebuild", "rebuild", example("rebuild", 0), "What a party found when it built the same again.");
+    let mut of =
+        Of::new("rebuild", "rebuild", example("rebuild", 0), "What a party found when it built the same again.");
     of.requires("predicate.verifier", Is::Object);
     of.requires("predicate.verifier.id", Is::String);
     party(&mut of, "predicate.verifier.id");
@@ -571,25 +692,43 @@ fn rebuild() -> Of {
     of.requires("predicate.policy.uri", Is::String);
     let form = "The policy is urn:glarus:rebuild:v1: and the log's origin.";
     of.set("policy-uri-other", "predicate.policy.uri", "\"https://slsa.dev/policy\"", "policy-uri", form);
-    of.set("policy-uri-version", "predicate.policy.uri", "\"urn:glarus:rebuild:v2:log.acme.example/updates\"", "policy-uri", form);
+    of.set(
+        "policy-uri-version",
+        "predicate.policy.uri",
+        "\"urn:glarus:rebuild:v2:log.acme.example/updates\"",
+        "policy-uri",
+        form,
+    );
     of.set("policy-uri-without-log", "predicate.policy.uri", "\"urn:glarus:rebuild:v1:\"", "empty", form);
     of.set("policy-uri-space", "predicate.policy.uri", "\"urn:glarus:rebuild:v1:log acme\"", "log", form);
     of.requires("predicate.inputAttestations", Is::Array);
     of.set("input-attestations-empty", "predicate.inputAttestations", "[]", "empty", "There is one input, the build.");
     of.first("input-attestations-two", "predicate.inputAttestations", "{}", "limit", "There is one input, the build.");
-    of.set("input-attestations-element-type", "predicate.inputAttestations", "[7]", "wrong-type", "The one input is an object.");
+    of.set(
+        "input-attestations-element-type",
+        "predicate.inputAttestations",
+        "[7]",
+        "wrong-type",
+        "The one input is an object.",
+    );
     of.requires("predicate.inputAttestations[].digest", Is::Object);
     of.requires("predicate.inputAttestations[].digest.sha256", Is::String);
     of.digest("predicate.inputAttestations[].digest.sha256");
     of.requires("predicate.verificationResult", Is::String);
-    of.word("predicate.verificationResult", &["PASSED", "FAILED"], "passed");
+    of.word("predicate.verificationResult", &["PASSED", "FAILED"], "PASSED or FAILED", "passed");
     let without = edit::without(&of.payload, "predicate.rebuilt");
     of.push("rebuild-rebuilt-missing".into(), "accept", "What was made may be left out.", without);
     of.list("predicate.rebuilt", (0, 256), &subject);
     of.set("rebuilt-null", "predicate.rebuilt", "null", "wrong-type", "What was made is an array, if it is there.");
     let twin = format!("{{\"name\": \"shield-7.2.0.pkg\", \"digest\": {{\"sha256\": \"{BUILD}\"}}}}");
     of.first("rebuilt-name-repeated", "predicate.rebuilt", &twin, "repeated", "No two files made have one name.");
-    of.first("rebuilt-without-digest", "predicate.rebuilt", "{\"name\": \"x\", \"digest\": {}}", "missing-field", "What was made has the form of subjects.");
+    of.first(
+        "rebuilt-without-digest",
+        "predicate.rebuilt",
+        "{\"name\": \"x\", \"digest\": {}}",
+        "missing-field",
+        "What was made has the form of subjects.",
+    );
     for member in ["predicate.resourceUri", "predicate.verifiedLevels"] {
         let payload = edit::without(&of.payload, member);
         let name = format!("rebuild-{}-missing", kebab(member));
@@ -627,11 +766,17 @@ fn withdrawal() -> Of {
     of.requires("predicate.reason", Is::Text(1024));
     of.set("reason-two-lines", "predicate.reason", "\"a\\nb\"", "control-character", "The reason is one line.");
     of.requires("predicate.severity", Is::String);
-    of.word("predicate.severity", &["low", "medium", "high", "critical"], "none");
-    of.requires("predicate.replacement", Is::String);
+    of.word("predicate.severity", &["low", "medium", "high", "critical"], "low, medium, high or critical", "none");
+    of.requires("predicate.replacement", Is::StringOrNull);
     of.set("replacement-null", "predicate.replacement", "null", "accept", "There may be no replacement.");
     of.set("replacement-empty", "predicate.replacement", "\"\"", "digest", "A replacement is an id, or null.");
-    of.set("replacement-withdrawn", "predicate.replacement", &named, "replacement", "The replacement is none of the updates withdrawn.");
+    of.set(
+        "replacement-withdrawn",
+        "predicate.replacement",
+        &named,
+        "replacement",
+        "The replacement is none of the updates withdrawn.",
+    );
     of
 }
 
@@ -643,10 +788,16 @@ fn review() -> Of {
     of.requires("predicate.party", Is::String);
     party(&mut of, "predicate.party");
     of.requires("predicate.what", Is::String);
-    of.word("predicate.what", &["held", "examined"], "Held");
-    of.set("what-policy", "predicate.what", "\"policy\"", "subject", "A review of a policy is about the log, not about archives.");
+    of.word("predicate.what", &["held", "examined"], "held, examined or policy", "Held");
+    of.set(
+        "what-policy",
+        "predicate.what",
+        "\"policy\"",
+        "subject",
+        "A review of a policy is about the log, not about archives.",
+    );
     of.requires("predicate.outcome", Is::String);
-    of.word("predicate.outcome", &["confirmed", "contradicted"], "denied");
+    of.word("predicate.outcome", &["confirmed", "contradicted"], "confirmed or contradicted", "denied");
     of.requires("predicate.time", Is::Number);
     integers(&mut of, "time", "predicate.time");
     of.requires("predicate.centre", Is::Text(255));
@@ -660,7 +811,9 @@ fn review() -> Of {
 /// An integer of a member.
 fn integers(of: &mut Of, what: &str, path: &str) {
     let form = "An integer is from 0 to 2^53 - 1, in digits alone.";
-    for (end, number) in [("fraction", "1795458040.5"), ("negative", "-1"), ("exponent", "1e9"), ("2-to-the-53", "9007199254740992")] {
+    for (end, number) in
+        [("fraction", "1795458040.5"), ("negative", "-1"), ("exponent", "1e9"), ("2-to-the-53", "9007199254740992")]
+    {
         of.set(&format!("{what}-{end}"), path, number, "integer", form);
     }
 }
@@ -681,7 +834,7 @@ fn policy() -> Of {
     of.requires("predicate.log", Is::String);
     of.requires("predicate.epoch", Is::Number);
     integers(&mut of, "epoch", "predicate.epoch");
-    of.requires("predicate.previous", Is::String);
+    of.requires("predicate.previous", Is::StringOrNull);
     of.digest("predicate.previous");
     epochs(&mut of);
     of.requires("predicate.policy", Is::String);
@@ -693,7 +846,13 @@ fn policy() -> Of {
     ] {
         of.set(&format!("text-{what}"), "predicate.policy", &format!("\"{text}\""), "policy", comment);
     }
-    of.set("text-quorum-none", "predicate.policy", "\"quorum none\\n\"", "accept", "The text must be a policy, no more.");
+    of.set(
+        "text-quorum-none",
+        "predicate.policy",
+        "\"quorum none\\n\"",
+        "accept",
+        "The text must be a policy, no more.",
+    );
     of
 }
 
@@ -793,7 +952,7 @@ fn submissions() -> Vec<Vector> {
     };
     let sig_is = |sig: &str| envelope(&text, &format!(r#"{{"sig":"{sig}"}}"#));
     let sigs = |count: usize| vec![r#"{"sig":"AAAA"}"#; count].join(",");
-    let named = payload.replace("shield-7.2.0.pkg", "???>>>\u00ff\u00ff");
+    let named = payload.replace("shield-7.2.0.pkg", "???>>>\u{ff}\u{ff}");
     let bundle = |media_type: &str, member: &str| {
         let material = r#"{"certificate":{"rawBytes":"AAAA"},"tlogEntries":[{"logIndex":"1"}]}"#;
         format!(r#"{{"mediaType":"{media_type}","verificationMaterial":{material},"{member}":{good}}}"#)
@@ -803,53 +962,196 @@ fn submissions() -> Vec<Vector> {
     let base64_rule = "Base64 is padded, of one alphabet, and its stray bits are zero.";
     vec![
         accept("submission", "A submission is any DSSE envelope, whatever the order of its members.", &good),
-        accept("submission-white-space", "White space between the parts of JSON says nothing.", &with("\"signatures\":", " \n\"signatures\" : ")),
-        accept("submission-more-members", "Members that are not DSSE's are ignored.", &with("\"payload\":", "\"extra\":{\"a\":1,\"A\":2},\"payload\":")),
-        accept("submission-more-in-a-signature", "Members of a signature that are not DSSE's are ignored.", &with("\"sig\":", "\"cert\":\"…\",\"sig\":")),
+        accept(
+            "submission-white-space",
+            "White space between the parts of JSON says nothing.",
+            &with("\"signatures\":", " \n\"signatures\" : "),
+        ),
+        accept(
+            "submission-more-members",
+            "Members that are not DSSE's are ignored.",
+            &with("\"payload\":", "\"extra\":{\"a\":1,\"A\":2},\"payload\":"),
+        ),
+        accept(
+            "submission-more-in-a-signature",
+            "Members of a signature that are not DSSE's are ignored.",
+            &with("\"sig\":", "\"cert\":\"…\",\"sig\":"),
+        ),
         accept("submission-keyid-missing", "A signature need not name its key.", &sig_is(&sig)),
         accept("submission-keyid-empty", "An empty keyid names no key, as cosign writes it.", &with(&keyid, "")),
-        accept("submission-keyid-foreign", "A keyid that is no SHA-256 names no key.", &with(&keyid, "SHA256:jl3bwswu80PjjokCgh0o2w5c2U4LhQAE57gj9cz1kzA")),
-        accept("submission-keyid-upper-case", "A keyid that is not in lower case names no key.", &with(&keyid, &keyid.to_uppercase())),
-        accept("submission-payload-url-safe", "The payload is base64 of either alphabet.", &envelope(&url_safe(&base64(named.as_bytes())), &one)),
+        accept(
+            "submission-keyid-foreign",
+            "A keyid that is no SHA-256 names no key.",
+            &with(&keyid, "SHA256:jl3bwswu80PjjokCgh0o2w5c2U4LhQAE57gj9cz1kzA"),
+        ),
+        accept(
+            "submission-keyid-upper-case",
+            "A keyid that is not in lower case names no key.",
+            &with(&keyid, &keyid.to_uppercase()),
+        ),
+        accept(
+            "submission-payload-url-safe",
+            "The payload is base64 of either alphabet.",
+            &envelope(&url_safe(&base64(named.as_bytes())), &one),
+        ),
         accept("submission-sig-url-safe", "A signature is base64 of either alphabet.", &sig_is("_-8=")),
-        accept("submission-sig-empty", "What a signature is worth is decided later, so it may have no bytes.", &sig_is("")),
+        accept(
+            "submission-sig-empty",
+            "What a signature is worth is decided later, so it may have no bytes.",
+            &sig_is(""),
+        ),
         accept("submission-sixteen-signatures", "A record has 1 to 16 signatures.", &envelope(&text, &sigs(16))),
-        accept("submission-two-of-a-key", "A key may have signed twice, of which the entry keeps one.", &envelope(&text, &format!("{one},{one}"))),
+        accept(
+            "submission-two-of-a-key",
+            "A key may have signed twice, of which the entry keeps one.",
+            &envelope(&text, &format!("{one},{one}")),
+        ),
         accept("submission-p256", "The signature of a P-256 key is in DER.", &sig_is(&base64(&p256))),
-        accept("submission-p256-high-s", "A P-256 signature may have a high s, as cosign, services and tokens make them.", &sig_is(&base64(&high))),
-        accept("submission-media-type", "An envelope may have a media type of its own.", &with("{", "{\"mediaType\":\"application/vnd.dsse.envelope.v1+json\",")),
-        accept("submission-sigstore-bundle", "A Sigstore bundle is a submission, and its envelope is read.", &bundle(&format!("{sigstore}.v0.3+json"), "dsseEnvelope")),
-        accept("submission-sigstore-bundle-v0-1", "A Sigstore bundle may be of any version.", &bundle(&format!("{sigstore}+json;version=0.1"), "dsseEnvelope")),
-        accept("submission-provenance-v02", "Provenance as hosted generators write it is a submission.", &bare(example("build", 1).as_bytes())),
+        accept(
+            "submission-p256-high-s",
+            "A P-256 signature may have a high s, as cosign, services and tokens make them.",
+            &sig_is(&base64(&high)),
+        ),
+        accept(
+            "submission-media-type",
+            "An envelope may have a media type of its own.",
+            &with("{", "{\"mediaType\":\"application/vnd.dsse.envelope.v1+json\","),
+        ),
+        accept(
+            "submission-sigstore-bundle",
+            "A Sigstore bundle is a submission, and its envelope is read.",
+            &bundle(&format!("{sigstore}.v0.3+json"), "dsseEnvelope"),
+        ),
+        accept(
+            "submission-sigstore-bundle-v0-1",
+            "A Sigstore bundle may be of any version.",
+            &bundle(&format!("{sigstore}+json;version=0.1"), "dsseEnvelope"),
+        ),
+        accept(
+            "submission-provenance-v02",
+            "Provenance as hosted generators write it is a submission.",
+            &bare(example("build", 1).as_bytes()),
+        ),
         refuse("submission-empty", "not-json", "A submission is one JSON value.", ""),
         refuse("submission-twice", "not-json", "A submission is one JSON value.", &format!("{good}{good}")),
         refuse("submission-no-object", "wrong-type", "A submission is an object.", "[]"),
-        refuse("submission-without-payload", "missing-field", "An envelope has a payload.", &edit::without(&good, "payload")),
-        refuse("submission-payload-type-number", "wrong-type", "The payload is a string.", &edit::set(&good, "payload", "7")),
+        refuse(
+            "submission-without-payload",
+            "missing-field",
+            "An envelope has a payload.",
+            &edit::without(&good, "payload"),
+        ),
+        refuse(
+            "submission-payload-number",
+            "wrong-type",
+            "The payload is a string.",
+            &edit::set(&good, "payload", "7"),
+        ),
+        refuse(
+            "submission-payload-type-number",
+            "wrong-type",
+            "The payload type is a string.",
+            &edit::set(&good, "payloadType", "7"),
+        ),
         refuse("submission-payload-unpadded", "wrong-base64", base64_rule, &envelope(bare_of_padding(&text), &one)),
         refuse("submission-payload-empty", "not-json", "The payload is one JSON value.", &envelope("", &one)),
-        refuse("submission-payload-no-statement", "missing-field", "The payload is a statement.", &envelope("e30=", &one)),
-        refuse("submission-without-payload-type", "missing-field", "An envelope has a payload type.", &edit::without(&good, "payloadType")),
-        refuse("submission-other-payload-type", "payload-type", "The payload type is that of in-toto.", &with("in-toto+json", "in-toto+xml")),
-        refuse("submission-without-signatures", "missing-field", "An envelope has signatures.", &edit::without(&good, "signatures")),
+        refuse(
+            "submission-payload-no-statement",
+            "missing-field",
+            "The payload is a statement.",
+            &envelope("e30=", &one),
+        ),
+        refuse(
+            "submission-without-payload-type",
+            "missing-field",
+            "An envelope has a payload type.",
+            &edit::without(&good, "payloadType"),
+        ),
+        refuse(
+            "submission-other-payload-type",
+            "payload-type",
+            "The payload type is that of in-toto.",
+            &with("in-toto+json", "in-toto+xml"),
+        ),
+        refuse(
+            "submission-without-signatures",
+            "missing-field",
+            "An envelope has signatures.",
+            &edit::without(&good, "signatures"),
+        ),
         refuse("submission-no-signature", "empty", "A record has 1 to 16 signatures.", &envelope(&text, "")),
-        refuse("submission-seventeen-signatures", "limit", "A record has 1 to 16 signatures.", &envelope(&text, &sigs(17))),
-        refuse("submission-signatures-object", "wrong-type", "The signatures are an array.", &edit::set(&good, "signatures", "{}")),
+        refuse(
+            "submission-seventeen-signatures",
+            "limit",
+            "A record has 1 to 16 signatures.",
+            &envelope(&text, &sigs(17)),
+        ),
+        refuse(
+            "submission-signatures-object",
+            "wrong-type",
+            "The signatures are an array.",
+            &edit::set(&good, "signatures", "{}"),
+        ),
         refuse("submission-signature-null", "wrong-type", "A signature is an object.", &envelope(&text, "null")),
         refuse("submission-without-sig", "missing-field", "A signature has bytes.", &envelope(&text, "{}")),
-        refuse("submission-sig-number", "wrong-type", "The bytes of a signature are a string.", &envelope(&text, r#"{"sig":1}"#)),
-        refuse("submission-keyid-number", "wrong-type", "A keyid is a string.", &envelope(&text, r#"{"sig":"","keyid":1}"#)),
+        refuse(
+            "submission-sig-number",
+            "wrong-type",
+            "The bytes of a signature are a string.",
+            &envelope(&text, r#"{"sig":1}"#),
+        ),
+        refuse(
+            "submission-keyid-number",
+            "wrong-type",
+            "A keyid is a string.",
+            &envelope(&text, r#"{"sig":"","keyid":1}"#),
+        ),
         refuse("submission-sig-unpadded", "wrong-base64", base64_rule, &sig_is(sig.trim_end_matches('='))),
         refuse("submission-sig-trailing-bits", "wrong-base64", base64_rule, &sig_is(&trailing_bit(&sig))),
         refuse("submission-sig-both-alphabets", "wrong-base64", base64_rule, &sig_is("/_8=")),
         refuse("submission-sig-white-space", "wrong-base64", base64_rule, &sig_is("AA AA")),
-        refuse("submission-duplicate-key", "duplicate-key", "No key stands twice in an object, escapes resolved.", &with("\"payload\":", "\"\\u0070ayload\":\"\",\"payload\":")),
-        refuse("submission-case", "case-colliding-keys", "In an object whose members are read no two keys differ by case alone.", &with("\"payload\":", "\"Payload\":\"\",\"payload\":")),
-        refuse("submission-signature-case", "case-colliding-keys", "In an object whose members are read no two keys differ by case alone.", &with("\"sig\":", "\"SIG\":\"\",\"sig\":")),
-        refuse("submission-bundle-of-a-message", "missing-field", "A Sigstore bundle is read for its envelope.", &bundle(&format!("{sigstore}.v0.3+json"), "messageSignature")),
-        refuse("submission-other-bundle", "missing-field", "What is no Sigstore bundle is an envelope.", &bundle("application/vnd.example.bundle+json", "dsseEnvelope")),
-        refuse("submission-too-large", "too-large", "A submission has at most 131,072 bytes.", &(good.clone() + &" ".repeat(MAX_SUBMISSION_BYTES + 1 - good.len()))),
-        refuse("submission-of-no-entry", "too-large", "An entry has at most 65,535 bytes, in which the payload takes four for three.", &envelope(&base64(large.as_bytes()), &one)),
+        refuse(
+            "submission-duplicate-key",
+            "duplicate-key",
+            "No key stands twice in an object, escapes resolved.",
+            &with("\"payload\":", "\"\\u0070ayload\":\"\",\"payload\":"),
+        ),
+        refuse(
+            "submission-case",
+            "case-colliding-keys",
+            "In an object whose members are read no two keys differ by case alone.",
+            &with("\"payload\":", "\"Payload\":\"\",\"payload\":"),
+        ),
+        refuse(
+            "submission-signature-case",
+            "case-colliding-keys",
+            "In an object whose members are read no two keys differ by case alone.",
+            &with("\"sig\":", "\"SIG\":\"\",\"sig\":"),
+        ),
+        refuse(
+            "submission-bundle-of-a-message",
+            "missing-field",
+            "A Sigstore bundle is read for its envelope.",
+            &bundle(&format!("{sigstore}.v0.3+json"), "messageSignature"),
+        ),
+        refuse(
+            "submission-other-bundle",
+            "missing-field",
+            "What is no Sigstore bundle is an envelope.",
+            &bundle("application/vnd.example.bundle+json", "dsseEnvelope"),
+        ),
+        refuse(
+            "submission-too-large",
+            "too-large",
+            "A submission has at most 131,072 bytes.",
+            &(good.clone() + &" ".repeat(MAX_SUBMISSION_BYTES + 1 - good.len())),
+        ),
+        refuse(
+            "submission-of-no-entry",
+            "too-large",
+            "An entry has at most 65,535 bytes, in which the payload takes four for three.",
+            &envelope(&base64(large.as_bytes()), &one),
+        ),
     ]
 }
 
@@ -903,7 +1205,15 @@ fn entries() -> Vec<Vector> {
         ("newline-at-end", form, format!("{good}\n")),
         ("more-members", "An entry has no members but its own.", with("]}", "],\"x\":1}")),
         ("escape", "Strings of an entry have no escapes.", with("payloadType", "payload\\u0054ype")),
-        ("order-of-members", order, with("{\"payload\":", &format!("{{\"payloadType\":\"{PAYLOAD_TYPE}\",\"payload\":")).replacen(&format!("\",\"payloadType\":\"{PAYLOAD_TYPE}\",\"signatures\""), "\",\"signatures\"", 1)),
+        (
+            "order-of-members",
+            order,
+            with("{\"payload\":", &format!("{{\"payloadType\":\"{PAYLOAD_TYPE}\",\"payload\":")).replacen(
+                &format!("\",\"payloadType\":\"{PAYLOAD_TYPE}\",\"signatures\""),
+                "\",\"signatures\"",
+                1,
+            ),
+        ),
         ("order-in-a-signature", order, with(&one(0), &format!(r#"{{"sig":"{sig}","keyid":"{keyid}"}}"#))),
         ("order-of-signatures", "Signatures are sorted by keyid.", with(&both, &format!("{},{}", one(1), one(0)))),
         ("key-twice", "A key has one signature in an entry.", with(&both, &format!("{},{}", one(0), one(0)))),
@@ -911,7 +1221,11 @@ fn entries() -> Vec<Vector> {
         ("keyid-empty", "A signature of an entry names its key.", with(&keyid, "")),
         ("keyid-upper-case", "A keyid is in lower case.", with(&keyid, &keyid.to_uppercase())),
         ("url-safe", "An entry has base64 of the standard alphabet.", with(&sig, &url_safe(&sig))),
-        ("sigstore-bundle", "An entry is an envelope alone.", format!(r#"{{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":{good}}}"#)),
+        (
+            "sigstore-bundle",
+            "An entry is an envelope alone.",
+            format!(r#"{{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":{good}}}"#),
+        ),
     ];
     for (what, comment, body) in not_canonical {
         vectors.push(refuse(&format!("entry-{what}"), "not-canonical", comment, &body));
@@ -938,8 +1252,18 @@ fn files() -> Vec<Vector> {
     };
     let broken = update.replace(",\"", ",\n\"");
     vec![
-        accept("file-lines", "A file whose first line is an object has a submission a line, as .intoto.jsonl files have.", &format!("{update}\n{bundle}\n"), &[&update, &bundle]),
-        accept("file-blank-lines", "Lines of white space alone are no submissions, and a CR is white space.", &format!("\n{update}\r\n \n\n{build}"), &[&update, &build]),
+        accept(
+            "file-lines",
+            "A file whose first line is an object has a submission a line, as .intoto.jsonl files have.",
+            &format!("{update}\n{bundle}\n"),
+            &[&update, &bundle],
+        ),
+        accept(
+            "file-blank-lines",
+            "Lines of white space alone are no submissions, and a CR is white space.",
+            &format!("\n{update}\r\n \n\n{build}"),
+            &[&update, &build],
+        ),
         accept("file-one", "A file may be one submission without a newline at its end.", &update, &[&update]),
         accept("file-several-lines", "A file whose first line is no object is one submission.", &broken, &[&update]),
         refuse("file-empty", "empty", "A file has a submission at least.", ""),
@@ -949,7 +1273,7 @@ fn files() -> Vec<Vector> {
 }
 
 fn manifests() -> Vec<Vector> {
-    let spec = "https://github.com/glarus/glarus/blob/main/spec/src/record/manifest.rs";
+    let spec = &format!("{SPEC}#manifests");
     let accept = |name: &str, files: usize, comment: &str, body: &str| {
         Vector::accept(name, spec, comment, body).with("files", files).with("format", "manifest")
     };
@@ -964,12 +1288,37 @@ fn manifests() -> Vec<Vector> {
         accept("manifest", 2, "A line a file, sorted by path.", &good),
         accept("manifest-largest-size", 1, "A size is below 2^64.", &line("18446744073709551615", "a")),
         accept("manifest-path-longest", 1, "A path has at most 1,024 bytes.", &line("0", &"x".repeat(1_024))),
-        accept("manifest-odd-paths", 3, "Spaces, dots within a name and letters beyond ASCII may stand in a path.", &[line("0", " a"), line("0", "a/..."), line("0", "é  b")].concat()),
+        accept(
+            "manifest-odd-paths",
+            3,
+            "Spaces, dots within a name and letters beyond ASCII may stand in a path.",
+            &[line("0", " a"), line("0", "a/..."), line("0", "é  b")].concat(),
+        ),
         refuse("manifest-empty", "manifest-empty", "A manifest has a file at least.", b""),
-        refuse("manifest-not-utf-8", "manifest-not-utf8", "A manifest is UTF-8.", &[line("0", "a").as_bytes(), b"\xff\n"].concat()),
-        refuse("manifest-no-final-newline", "manifest-unterminated", "Each line ends in a newline.", good.trim_end().as_bytes()),
-        refuse("manifest-order", "manifest-order", "The lines are sorted by path, as bytes.", format!("{}{}", line("7", "b"), line("0", "a")).as_bytes()),
-        refuse("manifest-path-twice", "manifest-order", "No path is there twice.", format!("{}{}", line("7", "a"), line("0", "a")).as_bytes()),
+        refuse(
+            "manifest-not-utf-8",
+            "manifest-not-utf8",
+            "A manifest is UTF-8.",
+            &[line("0", "a").as_bytes(), b"\xff\n"].concat(),
+        ),
+        refuse(
+            "manifest-no-final-newline",
+            "manifest-unterminated",
+            "Each line ends in a newline.",
+            good.trim_end().as_bytes(),
+        ),
+        refuse(
+            "manifest-order",
+            "manifest-order",
+            "The lines are sorted by path, as bytes.",
+            format!("{}{}", line("7", "b"), line("0", "a")).as_bytes(),
+        ),
+        refuse(
+            "manifest-path-twice",
+            "manifest-order",
+            "No path is there twice.",
+            format!("{}{}", line("7", "a"), line("0", "a")).as_bytes(),
+        ),
     ];
     for (what, text) in [
         ("one-space", format!("{empty} 0  a\n")),

@@ -712,8 +712,9 @@ impl World {
         };
         let message = |time: u64| {
             let checkpoint = Checkpoint::new(ORIGIN, TreeHead { size: 13, root: of(8, 13).1 });
-            let of_subtree = super::cosignature::Message { start: 8, ..super::cosignature::Message::of(&checkpoint, &key.vkey().name, time) };
-            of_subtree.to_bytes()
+            let mut message = super::cosignature::Message::of(&checkpoint, &key.vkey().name, time);
+            message.start = 8;
+            message.to_bytes()
         };
         assert_eq!(signed(0, &message(0)), good);
         let mut untimed = good.clone();
@@ -724,19 +725,90 @@ impl World {
         let covered = "The message has start, end and hash of the subtree, and the log's origin";
         let by_ed25519 = "The cosignature format MUST support subtree cosigning, which type 0x04 does not.";
         vec![
-            accept("answer-subtree", (8, 13), "A signature line over the subtree, whose time is zero.", std::slice::from_ref(&good)),
-            accept("answer-subtree-from-zero", (0, 5), "The time of a subtree that starts at zero is zero here too.", &[over(ORIGIN, of(0, 5))]),
-            accept("answer-subtree-other-key", (8, 13), "Lines by unknown keys are ignored.", &[by_small.clone(), good.clone()]),
-            refuse("answer-subtree-with-time", "subtree-time", "If start is not zero, the timestamp MUST be zero.", signed(TIME, &message(TIME))),
-            refuse("answer-subtree-time-not-signed", "subtree-time", "The timestamp of an answer MUST be zero.", untimed),
-            refuse("answer-subtree-time-signed-alone", "bad-signature", "The timestamp of the message is that of the line.", signed(0, &message(TIME))),
-            refuse("answer-subtree-of-checkpoint", "subtree-time", "A cosignature of the checkpoint is none of a subtree.", whole),
-            refuse("answer-subtree-other-start", "bad-signature", &format!("{covered}, here another start."), over(ORIGIN, (Subtree::new(12, 13).unwrap(), of(8, 13).1))),
-            refuse("answer-subtree-other-end", "bad-signature", &format!("{covered}, here another end."), over(ORIGIN, (Subtree::new(8, 14).unwrap(), of(8, 13).1))),
-            refuse("answer-subtree-other-hash", "bad-signature", &format!("{covered}, here another hash."), over(ORIGIN, (of(8, 13).0, other(7)))),
-            refuse("answer-subtree-other-origin", "bad-signature", &format!("{covered}, here another origin."), over("other.example/log", of(8, 13))),
-            refuse("answer-subtree-short", "cosignature-length", "The signature MUST be a timestamped_signature, so of 2,428 bytes.", NoteSignature { bytes: good.bytes[..2427].to_vec(), ..good.clone() }),
-            asked(Vector::refuse("answer-subtree-ed25519", "answer-subtree", "other-key", &spec, by_ed25519, by_small.to_string()), (8, 13), &small),
+            accept(
+                "answer-subtree",
+                (8, 13),
+                "A signature line over the subtree, whose time is zero.",
+                std::slice::from_ref(&good),
+            ),
+            accept(
+                "answer-subtree-from-zero",
+                (0, 5),
+                "The time of a subtree that starts at zero is zero here too.",
+                &[over(ORIGIN, of(0, 5))],
+            ),
+            accept(
+                "answer-subtree-other-key",
+                (8, 13),
+                "Lines by unknown keys are ignored.",
+                &[by_small.clone(), good.clone()],
+            ),
+            refuse(
+                "answer-subtree-with-time",
+                "subtree-time",
+                "If start is not zero, the timestamp MUST be zero.",
+                signed(TIME, &message(TIME)),
+            ),
+            refuse(
+                "answer-subtree-time-not-signed",
+                "subtree-time",
+                "The timestamp of an answer MUST be zero.",
+                untimed,
+            ),
+            refuse(
+                "answer-subtree-time-signed-alone",
+                "bad-signature",
+                "The timestamp of the message is that of the line.",
+                signed(0, &message(TIME)),
+            ),
+            refuse(
+                "answer-subtree-of-checkpoint",
+                "subtree-time",
+                "A cosignature of the checkpoint is none of a subtree.",
+                whole,
+            ),
+            refuse(
+                "answer-subtree-other-start",
+                "bad-signature",
+                &format!("{covered}, here another start."),
+                over(ORIGIN, (Subtree::new(12, 13).unwrap(), of(8, 13).1)),
+            ),
+            refuse(
+                "answer-subtree-other-end",
+                "bad-signature",
+                &format!("{covered}, here another end."),
+                over(ORIGIN, (Subtree::new(8, 14).unwrap(), of(8, 13).1)),
+            ),
+            refuse(
+                "answer-subtree-other-hash",
+                "bad-signature",
+                &format!("{covered}, here another hash."),
+                over(ORIGIN, (of(8, 13).0, other(7))),
+            ),
+            refuse(
+                "answer-subtree-other-origin",
+                "bad-signature",
+                &format!("{covered}, here another origin."),
+                over("other.example/log", of(8, 13)),
+            ),
+            refuse(
+                "answer-subtree-short",
+                "cosignature-length",
+                "The signature MUST be a timestamped_signature, so of 2,428 bytes.",
+                NoteSignature { bytes: good.bytes[..2427].to_vec(), ..good.clone() },
+            ),
+            asked(
+                Vector::refuse(
+                    "answer-subtree-ed25519",
+                    "answer-subtree",
+                    "other-key",
+                    &spec,
+                    by_ed25519,
+                    by_small.to_string(),
+                ),
+                (8, 13),
+                &small,
+            ),
         ]
     }
 
