@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 CARGO := cargo
 
-.PHONY: help demo test test-long check build needs bench-latency bench-spec bench-audit load-debian fuzz
+.PHONY: help demo test test-long test-cosign test-mutation check build needs bench-latency bench-spec bench-audit load-debian fuzz
 
 help: ## lists what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -20,8 +20,15 @@ demo: build ## the main job on real input, from source to install, and what is r
 test: build ## all tests
 	$(CARGO) test --locked --workspace
 
-test-long: build ## the tests that are too long for every run: every bit of every proof up to 130 entries
+test-long: build ## the tests that are too long for every run: every bit of every proof up to 130 entries, every byte of every accepted text
 	$(CARGO) test --locked --workspace -- --ignored
+
+test-cosign: build ## provenance that cosign signs now, where it is installed, from --envelope to an installed file
+	$(CARGO) test --locked --workspace --test cosign -- --nocapture
+
+SEED ?= 20261125
+test-mutation: build ## a thousand damaged records, each refused by its name; SEED=n for another thousand
+	GLARUS_SEED=$(SEED) $(CARGO) test --locked --workspace --test mutation -- --nocapture
 
 check: test ## what CI runs: tests, format, lints, documentation
 	$(CARGO) fmt --all --check

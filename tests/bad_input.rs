@@ -150,7 +150,7 @@ async fn paths_and_parameters_that_are_none() -> anyhow::Result<()> {
         (&format!("/api/v1/bundles/{absent}?chanel=stable"), 400, "unknown-parameter"),
         (&format!("/api/v1/records/{absent}"), 404, "not-found"),
         ("/api/v1/status/pkg%3Ageneric%2Facme%2Fshield?channel=stable", 404, "not-found"),
-        ("/api/v1/status/pkg%3Ageneric%2Facme%2Fshield", 400, "channel"),
+        ("/api/v1/status/pkg%3Ageneric%2Facme%2Fshield", 400, "missing-parameter"),
         ("/api/v1/status/acme", 400, "product"),
     ] {
         let reply = world.get(path).await?;

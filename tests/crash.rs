@@ -3,6 +3,7 @@
 use anyhow::{Context as _, ensure};
 use glarus_shell::http::Client;
 use glarus_tests::process::Server;
+use glarus_tests::random::Random;
 use glarus_tests::replay::replay;
 use glarus_tests::vendor::{Signed, Vendor};
 use glarus_tests::world::World;
@@ -23,18 +24,6 @@ const KILLS: usize = 50;
 const SUBMITTERS: usize = 8;
 /// The kill comes after a random number of acknowledgements, at most this many, while others are under way.
 const MAX_ACKNOWLEDGED_BEFORE_KILL: u64 = 40;
-
-/// A seeded generator, so that a failing run can be run again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 /// One submitter: it releases one product, a source, a build and an update at a time, and sends a record until it is logged.
 struct Submitter {

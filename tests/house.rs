@@ -27,12 +27,6 @@ const NAMED_ONLY_IN: [(&str, &str, &[&str]); 5] = [
 /// What is left behind by whoever meant to come back.
 const LEFT_BEHIND: [&str; 4] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK")];
 
-/// Chapters whose prose is their module's documentation alone so far, those that have a page beside it, and those that have
-/// no folder of vectors.
-const WITHOUT_PROSE: [&str; 2] = ["authority", "api"];
-const PAGE_BESIDE: [&str; 1] = ["record"];
-const WITHOUT_VECTORS: [&str; 3] = ["authority", "record", "api"];
-
 const C2SP: &str = "github.com/C2SP/C2SP/";
 const C2SP_PINNED: &str = "github.com/C2SP/C2SP/blob/5ba5ee8/";
 
@@ -195,32 +189,42 @@ fn chapters_are_the_public_modules() {
         let [chapter, prose, vectors, test, ..] = row[..] else { panic!("{row:?}") };
         assert_eq!(chapter, format!("| [`{name}`](src/{name}.rs)"));
         let module = read(&format!("spec/src/{name}.rs"));
-        if WITHOUT_PROSE.contains(name) {
-            assert!(module.starts_with("//! ") && prose == "in the module", "{name}: {prose}");
-        } else if PAGE_BESIDE.contains(name) {
-            assert!(module.starts_with("//! ") && prose == format!("[prose]({name}.md)"), "{name}: {prose}");
-        } else {
-            assert_eq!(prose, format!("[prose]({name}.md)"));
-            assert!(module.contains(&format!("#![doc = include_str!(\"../{name}.md\")]\n")), "{name}");
-            let shown = opening(&read(&format!("spec/{name}.md"))).contains(&format!("/vectors/{name}/"));
-            assert!(shown, "{name} does not open with an example that is a vector");
-        }
-        if WITHOUT_VECTORS.contains(name) {
-            assert_eq!((vectors, test), ("none", "none"), "{name}");
-        } else {
-            assert_eq!(vectors, format!("[vectors](vectors/{name})"));
-            let path = test.strip_prefix("[test](").and_then(|link| link.strip_suffix(')')).unwrap();
-            assert!(path.ends_with("tests.rs") || path == format!("tests/vectors/{name}.rs"), "{name}: {test}");
-            assert!(root().join("spec").join(path).exists(), "{name}: {test}");
-        }
-    }
-    for list in [&WITHOUT_PROSE[..], &PAGE_BESIDE, &WITHOUT_VECTORS] {
-        assert!(list.iter().all(|name| modules.contains(name)), "{list:?}");
+        assert_eq!(prose, format!("[prose]({name}.md)"));
+        assert!(module.contains(&format!("#![doc = include_str!(\"../{name}.md\")]\n")), "{name}");
+        let shown = opening(&read(&format!("spec/{name}.md"))).contains(&format!("/vectors/{name}/"));
+        assert!(shown, "{name} does not open with an example that is a vector");
+        assert_eq!(vectors, format!("[vectors](vectors/{name})"));
+        let path = test.strip_prefix("[test](").and_then(|link| link.strip_suffix(')')).unwrap();
+        assert!(path.ends_with("tests.rs") || path == format!("tests/vectors/{name}.rs"), "{name}: {test}");
+        assert!(root().join("spec").join(path).exists(), "{name}: {test}");
     }
     let entries = std::fs::read_dir(root().join("spec/vectors")).unwrap();
     let have: BTreeSet<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    let folders = modules.iter().filter(|name| !WITHOUT_VECTORS.contains(name)).chain(&["LICENSE", "README.md"]);
+    let folders = modules.iter().chain(&["LICENSE", "README.md", "cosign"]);
     assert_eq!(have, folders.map(|name| (*name).to_owned()).collect(), "folders of vectors");
+}
+
+/// `spec/api.md` has a row, with its status, for each refusal that is written out where calls are answered.
+#[test]
+fn every_refusal_of_a_call_is_in_the_table() {
+    let prose = read("spec/api.md");
+    let table = prose.split("# Refusals\n").nth(1).unwrap().split("\n# ").next().unwrap();
+    let row = |line: &str| {
+        let (name, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+        Some((name.to_owned(), rest.split(' ').next()?.parse::<u16>().ok()?))
+    };
+    let have: BTreeSet<_> = table.lines().filter_map(row).collect();
+    let mut need = BTreeSet::new();
+    for path in ["log-server/src/http.rs", "client/shell/src/http/server.rs"] {
+        let code = read(path);
+        let calls = ["Refused::new(", "Self::new(", "problem("].map(|call| code.split(call).skip(1));
+        for call in calls.into_iter().flatten() {
+            if let Ok(status) = call.split(',').next().unwrap().trim().parse() {
+                need.insert((call.split('"').nth(1).unwrap().to_owned(), status));
+            }
+        }
+    }
+    assert_eq!(have, need);
 }
 
 #[test]

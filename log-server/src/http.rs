@@ -284,7 +284,7 @@ fn read_status(api: &Api, purl: &str, query: &str) -> Answer {
         }
         true
     })?;
-    let channel = channel.ok_or_else(|| Refused::new(400, "channel", "name the channel: ?channel=stable"))?;
+    let channel = channel.ok_or_else(|| Refused::new(400, "missing-parameter", "name the channel: ?channel=stable"))?;
     let update = update.map(|text| Digest::parse(&text).ok_or_else(|| not_a_digest(&text))).transpose()?;
     let status = bundles::status(&*api.published()?, &product, &channel, update.as_ref(), &asked.wanted()?)?;
     Ok(([(header::CONTENT_TYPE, api::STATUS), MUTABLE], status.to_json()).into_response())

@@ -38,10 +38,11 @@ use publisher::{Published, Publisher};
 use queue::Waiting;
 use reindex::{ReindexError, Reindexed};
 use sequencer::{Sequencer, SignedHead};
+use spec::admission::Stop;
 use spec::api;
 use spec::note::{KeyKind, Skey, Vkey};
 use spec::policy::Policy;
-use spec::record::{Record, RecordError};
+use spec::record::Record;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,8 +110,11 @@ pub fn init(
     if config::path(dir).exists() {
         return Err(StoreError::AlreadyInitialised(dir.into()).into());
     }
-    let refused = |cause: String| LogError::Genesis { path: genesis.into(), cause };
-    sequencer::judge_genesis(origin, &record).map_err(|stop| refused(stop.to_string()))?;
+    let refused = |stop: Stop| match stop {
+        Stop::Refused(refusal) => genesis_refused(genesis, refusal.name(), &refusal),
+        Stop::Corrupt(corrupt) => LogError::Genesis { path: genesis.into(), cause: corrupt.to_string() },
+    };
+    sequencer::judge_genesis(origin, &record).map_err(refused)?;
     std::fs::create_dir_all(dir.join("keys")).map_err(io)?;
     let mut vkeys = Vec::new();
     for (stem, kind) in KEY_STEMS {
@@ -123,7 +127,7 @@ pub fn init(
     }
     let store = Store::create(&database(dir), origin)?;
     let created = sequencer::create(&store, origin, &record, clock())?;
-    created.map_err(|stop| refused(stop.to_string()))?;
+    created.map_err(refused)?;
     // The configuration comes last: where it is, the log is whole.
     files::create_new(&config::path(dir), config::template(origin, listen).as_bytes(), 0o644)?;
     Ok(vkeys)
@@ -150,8 +154,11 @@ fn read_keys(dir: &Path, origin: &str) -> Result<Vec<Skey>, LogError> {
 
 fn read_genesis(path: &Path) -> Result<Record, LogError> {
     let bytes = std::fs::read(path).map_err(|cause| LogError::Io { path: path.into(), cause })?;
-    Record::parse_submission(&bytes)
-        .map_err(|error: RecordError| LogError::Genesis { path: path.into(), cause: error.to_string() })
+    Record::parse_submission(&bytes).map_err(|error| genesis_refused(path, error.name(), &error))
+}
+
+fn genesis_refused(path: &Path, name: &str, why: &dyn std::fmt::Display) -> LogError {
+    LogError::Genesis { path: path.into(), cause: format!("refused, {name}: {why}") }
 }
 
 fn read_policy(path: &Path) -> Result<(Vec<u8>, Policy), LogError> {

@@ -131,12 +131,14 @@ pub const TARGETS: &[Target] = &[
     target("mirror_judge_upload", mirror_judge_upload, &["mirror"], none),
     target("mirror_info", mirror_info, &["mirror"], || owned(&[b"7\n3\nAAAA\n"])),
     target("json", json_value, &["json"], payloads),
-    target("record_submission", record_submission, &[], entries),
-    target("record_entry", record_entry, &[], entries),
-    target("statement", statement, &[], payloads),
-    target("authority", authority, &[], authorities),
-    target("namespace", namespace, &[], || owned(&[b"*", b"pkg:generic/acme/", b"https://rebuild.example.ch"])),
-    target("manifest", manifest, &[], manifests),
+    target("record_submission", record_submission, &["record"], entries),
+    target("record_entry", record_entry, &["record"], entries),
+    target("statement", statement, &["record"], payloads),
+    target("authority", authority, &["authority"], authorities),
+    target("namespace", namespace, &["authority"], || {
+        owned(&[b"*", b"pkg:generic/acme/", b"https://rebuild.example.ch"])
+    }),
+    target("manifest", manifest, &["record"], manifests),
     target("product", product, &[], || owned(&[b"pkg:generic/acme/shield", b"pkg:npm/%40acme/shield"])),
     target("admission_judge", admission_judge, &[], steps),
     target("map_verify", map_verify, &[], steps),
@@ -147,10 +149,11 @@ pub const TARGETS: &[Target] = &[
     target("status", status, &[], statuses),
     target("verdict_follow", verdict_follow, &[], statuses),
     target("verdict_judge", verdict_judge, &[], bundles),
-    target("api_submitted", api_submitted, &[], || {
+    target("api_submitted", api_submitted, &["api"], || {
         owned(&[br#"{"index":2,"id":"5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"}"#])
     }),
-    target("api_problem", api_problem, &[], || {
+    target("api_updates", api_updates, &["api"], none),
+    target("api_problem", api_problem, &["api"], || {
         owned(&[br#"{"type":"urn:glarus:refusal:x","status":422,"detail":"d"}"#])
     }),
     target("api_batch", api_batch, &[], || owned(&[b"{}\n{ \r}\n", b"{}"])),
@@ -780,6 +783,12 @@ fn verdict_follow(bytes: &[u8]) {
 fn api_submitted(bytes: &[u8]) {
     if let Ok(submitted) = api::Submitted::parse(bytes) {
         assert_eq!(api::Submitted::parse(submitted.to_json().as_bytes()).as_ref(), Ok(&submitted));
+    }
+}
+
+fn api_updates(bytes: &[u8]) {
+    if let Ok(updates) = api::Updates::parse(bytes) {
+        assert_eq!(api::Updates::parse(updates.to_json().as_bytes()).as_ref(), Ok(&updates));
     }
 }
 

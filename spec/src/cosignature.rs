@@ -54,8 +54,10 @@ const LABEL: &[u8; 12] = b"subtree/v1\n\0";
 fn ed25519_message(text: &str, time: u64) -> Vec<u8> {
     // The two lines before the text have at most 41 bytes.
     let mut message = String::with_capacity(text.len().saturating_add(41));
+    message.push_str("cosignature/v1\ntime ");
     // Writing to a string cannot fail.
-    let _ = write!(message, "cosignature/v1\ntime {time}\n{text}");
+    let _ = writeln!(message, "{time}");
+    message.push_str(text);
     message.into_bytes()
 }
 

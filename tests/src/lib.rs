@@ -5,9 +5,13 @@
 //! - [`world`]: a log, its witnesses and a vendor, started and stopped.
 //! - [`replay`]: the log again from its entries alone.
 //! - [`tamper`]: what its operator can do behind its back.
+//! - [`vectors`]: the files of `spec/vectors`.
+//! - [`random`]: a seeded generator.
 
 pub mod process;
+pub mod random;
 pub mod replay;
 pub mod tamper;
+pub mod vectors;
 pub mod vendor;
 pub mod world;

@@ -60,10 +60,19 @@ impl World {
     /// # Errors
     /// If anything does not start.
     pub fn prepare(count: usize, needed: usize) -> anyhow::Result<Self> {
-        let dir = TempDir::new()?;
         let vendor = Vendor::new("log.acme.example/updates");
+        let genesis = vendor.genesis().envelope;
+        Self::of_genesis(vendor, &genesis, count, needed)
+    }
+
+    /// The same, with a genesis record that somebody else signed.
+    ///
+    /// # Errors
+    /// If anything does not start.
+    pub fn of_genesis(vendor: Vendor, record: &[u8], count: usize, needed: usize) -> anyhow::Result<Self> {
+        let dir = TempDir::new()?;
         let genesis = dir.path().join("genesis.json");
-        std::fs::write(&genesis, vendor.genesis().envelope)?;
+        std::fs::write(&genesis, record)?;
         let log_dir = dir.path().join("log");
         let arguments =
             ["init", "--json", "--origin", &vendor.origin, "--dir", text(&log_dir), "--genesis", text(&genesis)];

@@ -12,6 +12,10 @@ use glarus::{draft, files};
 use spec::record::{self, Digest, Kind, MAX_ENTRY_BYTES, Product, Record, Statement, Subject};
 use std::path::{Path, PathBuf};
 
+/// What cosign writes where: many take the one for the other.
+const SIGNED_ELSEWHERE: &str = "--statement signs it, and cosign writes what it signed where --output-signature or --bundle \
+                                with --new-bundle-format say, the statement where --output-attestation does";
+
 /// What became of a record: what to say, and whether it is in the log.
 pub(crate) struct Sent {
     pub(crate) table: Table,
@@ -44,7 +48,10 @@ fn of_envelopes(path: &Path, bytes: &[u8], kind: Kind, about: &[Subject]) -> any
     let not_a_record = || format!("{}: not a record", path.display());
     let parts = record::submissions(bytes).with_context(not_a_record)?;
     if let [one] = parts.as_slice() {
-        let record = draft::read(one).with_context(not_a_record)?;
+        let record = draft::read(one).with_context(|| match Statement::parse(one) {
+            Ok(_) => format!("{}: a statement alone, which nobody signed; {SIGNED_ELSEWHERE}", path.display()),
+            Err(_) => not_a_record(),
+        })?;
         release::is_kind(path, &record, kind)?;
         release::is_about(&record.statement, about)?;
         return Ok(record);

@@ -153,6 +153,9 @@ fn what_another_tool_signed_goes_in() {
     stage.show("build --envelope provenance.json --key keys/vendor shield.pkg", 2);
     stage.show("build --envelope provenance.json shield.tar", 2);
     stage.show("source --envelope provenance.json", 2);
+    stage.remark("what cosign writes with --output-attestation");
+    stage.write("statement.json", &statement);
+    stage.show("build --envelope statement.json shield.pkg", 2);
     stage.show("build --envelope provenance.json --countersign --key keys/vendor shield.pkg", 0);
     let kept = Record::parse_submission(&stage.read("shield.pkg.build.json")).unwrap();
     assert_eq!(kept.payload, statement.as_bytes(), "the bytes are those that were signed");

@@ -280,7 +280,7 @@ impl RecordError {
             Self::Product { .. } => "product",
             Self::Channel { .. } => "channel",
             Self::Target { .. } => "target",
-            Self::Sequence { .. } => "sequence",
+            Self::Sequence { .. } => "not-a-sequence",
             Self::Word { .. } => "word",
             Self::Namespace { .. } => "namespace",
             Self::Time { .. } => "time",

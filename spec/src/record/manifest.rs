@@ -16,13 +16,7 @@
 //! assert_eq!(manifest.find(&sha256, "db/empty.sig"), None);
 //! ```
 //!
-//! Shapes: for each file a line: SHA-256 in lower-case hex, two spaces, size in bytes as a decimal, two spaces, path, LF. At
-//! least one line, and at most [`MAX_MANIFEST_BYTES`] in all, which is the one bound on the number of files. The lines are
-//! sorted by path, as bytes, and no path is there twice; the same content may have several paths.
-//!
-//! A path is relative and UTF-8: segments joined by `/`, none of them empty, `.` or `..`, without backslash and control
-//! characters, at most [`MAX_PATH_BYTES`] in all. It does not begin with a letter and a colon, which some systems take for a
-//! drive. So no path leads out of the folder that it is joined to.
+//! The form of its lines and paths is in [`crate::record`](super#manifests).
 
 use super::{Digest, clipped};
 use crate::encoding::decimal;

@@ -20,53 +20,62 @@ const SWORD: &str = "pkg:generic/acme/sword";
 const CH: &str = "https://rebuild.example.ch";
 const ROOT: &[u8] = &[1];
 
-/// What became of the last line: the name of the refusal or `accept`, the status, the message, and the index of each line
-/// that has one.
+/// What became of the last line: the name of the refusal or `accept`, the status, the message, the index of each line that
+/// has one, and the entry of each that made one.
 struct Outcomes {
     name: String,
     status: u16,
     message: String,
     indices: Vec<u64>,
+    entries: Vec<Vec<u8>>,
 }
 
 fn judge(vector: &Vector) -> Outcomes {
     let mut rows = Rows::default();
     let mut size = 0;
-    let mut indices = Vec::new();
+    let (mut indices, mut entries) = (Vec::new(), Vec::new());
     let lines: Vec<_> = vector.text().lines().collect();
     for (at, line) in lines.iter().enumerate() {
-        let refused = |name: &str, status: u16, message: String, indices: Vec<u64>| {
+        let ended = |name: &str, status: u16, message: String, indices: Vec<u64>, entries: Vec<Vec<u8>>| {
             assert_eq!(at + 1, lines.len(), "{}: line {at}: {message}", vector.name);
-            Outcomes { name: name.into(), status, message, indices }
+            Outcomes { name: name.into(), status, message, indices, entries }
         };
         let record = match Record::parse_submission(line.as_bytes()) {
             Ok(record) => record,
-            Err(error) => return refused(error.name(), error.status(), error.to_string(), indices),
+            Err(error) => return ended(error.name(), error.status(), error.to_string(), indices, entries),
         };
         match admission::judge(LOG, size, &record, &rows, &|_, _| None) {
-            Ok(Admission::New { rows: new, .. }) => {
+            Ok(Admission::New { entry, rows: new }) => {
                 new.into_iter().for_each(|row| rows.put(row));
                 indices.push(size);
+                entries.push(entry);
                 size += 2;
             }
             Ok(Admission::Known { index }) => {
                 indices.push(index);
-                return refused("accept", 200, String::new(), indices);
+                return ended("accept", 200, String::new(), indices, entries);
             }
             Err(Stop::Refused(refusal)) => {
-                return refused(refusal.name(), refusal.status(), refusal.to_string(), indices);
+                return ended(refusal.name(), refusal.status(), refusal.to_string(), indices, entries);
             }
             Err(Stop::Corrupt(corrupt)) => panic!("{}: {corrupt}", vector.name),
         }
     }
-    Outcomes { name: "accept".into(), status: 201, message: String::new(), indices }
+    Outcomes { name: "accept".into(), status: 201, message: String::new(), indices, entries }
 }
 
 pub fn run(vector: &Vector) -> String {
-    let Outcomes { name, status, indices, .. } = judge(vector);
+    let Outcomes { name, status, indices, entries, .. } = judge(vector);
     assert_eq!(status.to_string(), vector.get("status"), "{}", vector.name);
     let indices: Vec<_> = indices.iter().map(u64::to_string).collect();
     assert_eq!(indices.join(" "), vector.find("indices").unwrap_or_default(), "{}", vector.name);
+    // Each line that is admitted is its own entry, but the last where the header has another.
+    let mut need: Vec<_> = vector.text().lines().take(entries.len()).map(|line| line.as_bytes().to_vec()).collect();
+    if vector.find("entry-base64").is_some() {
+        *need.last_mut().unwrap() = vector.base64("entry-base64");
+        assert_eq!((need.len(), name.as_str()), (vector.text().lines().count(), "accept"), "{}", vector.name);
+    }
+    assert!(entries == need, "{}: other entries", vector.name);
     name
 }
 
@@ -102,7 +111,7 @@ fn the_table_has_every_refusal() {
 }
 
 /// A message with eight digits of each digest.
-fn short(message: &str) -> String {
+pub fn short(message: &str) -> String {
     let mut out = String::new();
     let mut rest = message;
     while !rest.is_empty() {
@@ -371,6 +380,7 @@ fn anybody() -> Vec<Vector> {
     again.add(&good, &[99]);
     let mut unnamed = signed(SOURCE);
     let last = unnamed.lines.pop().unwrap();
+    let entry = base64(last.as_bytes());
     unnamed.lines.push(last.replace(&keyid(11).to_string(), ""));
     // Its entry would be longer by the keyid than the longest.
     let mut large = log.clone();
@@ -381,8 +391,12 @@ fn anybody() -> Vec<Vector> {
     large.lines.push(line);
     vec![
         known(again),
-        signed(&[11, 99, 13]).accept("strangers", "Signatures by keys without the role are dropped."),
-        unnamed.accept("keyid-missing", "A signature that names no key is tried with the keys of the role."),
+        signed(&[11, 99, 13])
+            .accept("strangers", "Signatures by keys without the role are dropped.")
+            .with("entry-base64", &entry),
+        unnamed
+            .accept("keyid-missing", "A signature that names no key is tried with the keys of the role.")
+            .with("entry-base64", &entry),
         log.clone().with(&other, SOURCE).refuse(
             "wrong-log",
             ("wrong-log", 422),

@@ -2,7 +2,7 @@
 
 use super::checkpoint::accepts as accepts_checkpoint;
 use super::format::{C2SP, Vector, base64};
-use super::keys::{ORIGIN, TIME, add_group_order, checkpoint, log_signs, skey, witness, witness_ml_dsa};
+use super::keys::{ORIGIN, TIME, add_group_order, checkpoint, log_signs, skey, small_order_r, witness, witness_ml_dsa};
 use super::note::{checkpoint_error, note_error, vkeys};
 use ed25519_dalek::Signer as _;
 use fips204::ml_dsa_44;
@@ -101,7 +101,7 @@ fn sign_ed25519(message: &[u8]) -> Vec<u8> {
 }
 
 /// What witness 1 signs with its ML-DSA-44 key, whatever it is.
-fn sign_ml_dsa(message: &[u8], context: &[u8]) -> Vec<u8> {
+pub fn sign_ml_dsa(message: &[u8], context: &[u8]) -> Vec<u8> {
     let (_, secret) = ml_dsa_44::KG::keygen_from_seed(&[102; 32]);
     secret.try_sign_with_seed(&[0; 32], message, context).unwrap().to_vec()
 }
@@ -207,6 +207,13 @@ fn ed25519() -> Vec<Vector> {
             FORMAT,
             "RFC 8032 section 5.1.7 refuses a second half of the signature that is not below the group order.",
             changed(&|line| add_group_order(&mut line.bytes[40..])),
+        ),
+        bad(
+            "ed25519-small-order-r",
+            "bad-signature",
+            FORMAT,
+            "The first half of the signature, R, is no point of small order, for which whoever knows the key can sign without a nonce.",
+            line(vkey, TIME, &small_order_r([2; 32], format!("cosignature/v1\ntime {TIME}\n{text}").as_bytes())),
         ),
         bad(
             "ed25519-key-id-of-type-01",
@@ -475,18 +482,18 @@ fn key_id(kind: u8, public: &[u8]) -> u32 {
 
 /// The `cosigned_message`, written from the specification alone.
 #[derive(Clone)]
-struct Message {
+pub struct Message {
     label: Vec<u8>,
     cosigner: String,
     time: u64,
     origin: String,
-    start: u64,
+    pub start: u64,
     end: u64,
     hash: [u8; 32],
 }
 
 impl Message {
-    fn of(checkpoint: &spec::checkpoint::Checkpoint, cosigner: &str, time: u64) -> Self {
+    pub fn of(checkpoint: &spec::checkpoint::Checkpoint, cosigner: &str, time: u64) -> Self {
         Self {
             label: b"subtree/v1\n\0".to_vec(),
             cosigner: cosigner.into(),
@@ -498,7 +505,7 @@ impl Message {
         }
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut message = self.label.clone();
         message.push(self.cosigner.len().try_into().unwrap());
         message.extend(self.cosigner.bytes());

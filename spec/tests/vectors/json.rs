@@ -2,6 +2,7 @@
 
 use super::format::Vector;
 use spec::json::{self, Found};
+use std::collections::BTreeSet;
 
 const RFC: &str = "https://www.rfc-editor.org/rfc/rfc8259";
 const OURS: &str = "https://github.com/glarus/glarus/blob/main/spec/json.md";
@@ -153,4 +154,121 @@ fn read() -> Vec<Vector> {
         members("members-long-s", &format!("{folded}, and U+017F folds to s."), "{\"sig\":1,\"\u{17f}ig\":2}"),
         members("members-dotless-i", &format!("{folded}, and U+0131 folds to i."), "{\"sig\":1,\"s\u{131}g\":2}"),
     ]
+}
+
+/// Each vector, accepted or refused, with every change of one byte and every truncation, against a reader by other authors.
+#[test]
+fn what_is_read_is_what_serde_json_reads() {
+    let vectors = make();
+    let bodies: BTreeSet<_> = vectors.iter().map(|vector| vector.body.as_slice()).collect();
+    let tried = bodies.iter().map(|body| changed(body, compare)).sum::<Compared>();
+    println!("{tried:?}");
+    assert!(tried.accepted > 1_000 && tried.refused > 1_000 && tried.stricter > 100);
+}
+
+/// The same for the JSON of all chapters, which is longer.
+#[test]
+#[ignore = "a minute: every change of one byte of every JSON text"]
+fn every_json_is_what_serde_json_reads() {
+    let vectors = [super::record::make(), super::authority::make(), super::api::make(), super::bundle::make()].concat();
+    let json = |body: &&[u8]| body.first().is_some_and(|byte| b"{[ \n".contains(byte)) && body.len() < 16_384;
+    let bodies: BTreeSet<_> = vectors.iter().map(|vector| vector.body.as_slice()).filter(json).collect();
+    let bodies: Vec<_> = bodies.into_iter().collect();
+    let tried = std::thread::scope(|scope| {
+        let work =
+            |half: usize| bodies.iter().skip(half).step_by(2).map(|body| changed(body, compare)).sum::<Compared>();
+        let workers = [0, 1].map(|half| scope.spawn(move || work(half)));
+        workers.map(|worker| worker.join().unwrap()).into_iter().sum::<Compared>()
+    });
+    println!("{} texts: {tried:?}", bodies.len());
+}
+
+/// How many texts both accepted, both refused, and only we refused.
+#[derive(Clone, Copy, Default, Debug)]
+struct Compared {
+    accepted: usize,
+    refused: usize,
+    stricter: usize,
+}
+
+impl std::iter::Sum for Compared {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            accepted: sum.accepted + one.accepted,
+            refused: sum.refused + one.refused,
+            stricter: sum.stricter + one.stricter,
+        })
+    }
+}
+
+/// A text, cut at each byte and with each byte set to each value.
+fn changed(text: &[u8], one: impl Fn(&[u8]) -> Compared) -> Compared {
+    let cut = (0..text.len()).map(|at| one(&text[..at])).sum::<Compared>();
+    let mut mangled = text.to_vec();
+    let mut set = Compared::default();
+    for at in 0..text.len() {
+        for value in 0..=255 {
+            mangled[at] = value;
+            set = [set, one(&mangled)].into_iter().sum();
+        }
+        mangled[at] = text[at];
+    }
+    [cut, set].into_iter().sum()
+}
+
+/// What we accept, serde_json accepts with the same value. What is not JSON to us is none to it.
+fn compare(text: &[u8]) -> Compared {
+    let shown = || String::from_utf8_lossy(text).into_owned();
+    let theirs = serde_json::from_slice::<serde_json::Value>(text);
+    let none = Compared::default();
+    match (json::parse(text), theirs) {
+        (Ok(ours), Ok(theirs)) => {
+            assert!(same(&ours, &theirs), "{}: {ours:?}, {theirs:?}", shown());
+            Compared { accepted: 1, ..none }
+        }
+        // We keep a number as its text; it has no place for one beyond the largest of 64 bits.
+        (Ok(ours), Err(error)) => {
+            assert!(has_infinite(&ours), "{}: {error}", shown());
+            Compared { refused: 1, ..none }
+        }
+        (Err(error), Ok(_)) => {
+            assert!(matches!(error.name(), "duplicate-key" | "too-deep"), "{}: {error}", shown());
+            Compared { stricter: 1, ..none }
+        }
+        (Err(_), Err(_)) => Compared { refused: 1, ..none },
+    }
+}
+
+fn same(ours: &json::Value, theirs: &serde_json::Value) -> bool {
+    use serde_json::Value as Theirs;
+    match (ours, theirs) {
+        (json::Value::Null, Theirs::Null) => true,
+        (json::Value::Bool(ours), Theirs::Bool(theirs)) => ours == theirs,
+        (json::Value::String(ours), Theirs::String(theirs)) => ours == theirs,
+        (json::Value::Array(ours), Theirs::Array(theirs)) => {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| same(ours, theirs))
+        }
+        (json::Value::Object(ours), Theirs::Object(theirs)) => {
+            let member = |(key, ours): (&str, &json::Value)| theirs.get(key).is_some_and(|theirs| same(ours, theirs));
+            ours.len() == theirs.len() && ours.iter().all(member)
+        }
+        (json::Value::Number(ours), Theirs::Number(theirs)) => match ours.integer() {
+            Some(integer) => theirs.as_u64() == Some(integer),
+            None => {
+                let (ours, theirs) = (ours.text().parse::<f64>().unwrap(), theirs.as_f64().unwrap());
+                // Its last bit may be off: exact rounding is a feature of its own there.
+                (ours - theirs).abs() <= ours.abs() * f64::EPSILON
+            }
+        },
+        _ => false,
+    }
+}
+
+fn has_infinite(value: &json::Value) -> bool {
+    match value {
+        json::Value::Number(number) => number.text().parse::<f64>().unwrap().is_infinite(),
+        json::Value::Array(values) => values.iter().any(has_infinite),
+        json::Value::Object(object) => object.iter().any(|(_, value)| has_infinite(value)),
+        json::Value::Null | json::Value::Bool(_) | json::Value::String(_) => false,
+    }
 }

@@ -107,3 +107,65 @@ fn colliding(name: &str, kind: KeyKind, first: u64, second: u64) -> (Skey, Skey)
     assert!(first.vkey().id == second.vkey().id && first.vkey() != second.vkey());
     (first, second)
 }
+
+/// The other form of a P-256 signature in DER, which has the higher s.
+pub fn high_s(low: &[u8]) -> Vec<u8> {
+    let low = p256::ecdsa::Signature::from_der(low).unwrap();
+    let high = p256::ecdsa::Signature::from_scalars(low.r().to_bytes(), (-low.s()).to_bytes()).unwrap();
+    assert!(high != low && high.normalize_s() == low, "it was the high one");
+    high.to_der().as_bytes().to_vec()
+}
+
+/// What an Ed25519 key signs with the identity as R, a point of small order: S is the hash times the secret, no more. It
+/// verifies where only the equation is checked, and tells the key to everybody.
+pub fn small_order_r(seed: [u8; 32], message: &[u8]) -> Vec<u8> {
+    use sha2::Digest as _;
+    let key = ed25519_dalek::SigningKey::from_bytes(&seed);
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    let mut secret: [u8; 32] = sha2::Sha512::digest(seed)[..32].try_into().unwrap();
+    secret[0] &= 248;
+    secret[31] = secret[31] & 127 | 64;
+    let hash = sha2::Sha512::digest([&identity, key.verifying_key().as_bytes().as_slice(), message].concat());
+    let s = product_modulo_order(&hash, &secret);
+    let signature = [identity, s].concat();
+    let loose = ed25519_dalek::Signature::from_slice(&signature).unwrap();
+    ed25519_dalek::Verifier::verify(&key.verifying_key(), message, &loose).unwrap();
+    key.verifying_key().verify_strict(message, &loose).unwrap_err();
+    signature
+}
+
+/// The product of two numbers modulo the order of Ed25519's group, all of them the lowest byte first: doubled and added, a
+/// bit of the first at a time.
+fn product_modulo_order(left: &[u8], right: &[u8; 32]) -> [u8; 32] {
+    let double = |number: &[u8; 32]| reduced(add(number, number));
+    // The right one is below 2^255, so below nine times the order.
+    let right = (0..9).fold(*right, |number, _| reduced(number));
+    let bits = left.iter().rev().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1));
+    bits.fold([0; 32], |sum, bit| {
+        let sum = double(&sum);
+        if bit { reduced(add(&sum, &right)) } else { sum }
+    })
+}
+
+fn add(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+    let (mut sum, mut carry) = (*left, 0);
+    for (byte, more) in sum.iter_mut().zip(right) {
+        let both = u16::from(*byte) + u16::from(*more) + carry;
+        (*byte, carry) = (both.to_le_bytes()[0], both >> 8);
+    }
+    assert_eq!(carry, 0, "both are below 2^254");
+    sum
+}
+
+/// The number less the group's order, if that leaves any.
+fn reduced(number: [u8; 32]) -> [u8; 32] {
+    let mut order = [0; 32];
+    add_group_order(&mut order);
+    let (mut rest, mut borrow) = (number, 0);
+    for (byte, less) in rest.iter_mut().zip(order) {
+        let left = i16::from(*byte) - i16::from(less) - borrow;
+        (*byte, borrow) = (left.to_le_bytes()[0], i16::from(left < 0));
+    }
+    if borrow == 0 { rest } else { number }
+}

@@ -2,7 +2,7 @@
 
 use super::format::{C2SP, Vector, base64, trailing_bit, url_safe};
 use super::keys::{
-    ORIGIN, TIME, add_group_order, checkpoint, colliding_logs, log, note, skey, witness, witness_ml_dsa,
+    ORIGIN, TIME, add_group_order, checkpoint, colliding_logs, log, note, skey, small_order_r, witness, witness_ml_dsa,
 };
 use spec::checkpoint::{self as checkpoints, CheckpointError, OpenError};
 use spec::cosignature;
@@ -353,6 +353,13 @@ fn signatures() -> Vec<Vector> {
             "ed25519-signatures",
             "RFC 8032 section 5.1.7 refuses a second half of the signature that is not below the group order.",
             note(&text, &[malleable]),
+        ),
+        refuse(
+            "small-order-r",
+            "bad-signature",
+            "ed25519-signatures",
+            "The first half of the signature, R, is no point of small order: RFC 8032 takes it, and implementations differ.",
+            note(&text, &[NoteSignature { bytes: small_order_r([1; 32], text.as_bytes()), ..ours.clone() }]),
         ),
     ];
     let spec = format!("{C2SP}signed-note.md#signatures");

@@ -21,6 +21,7 @@ pub fn run(vector: &Vector) -> String {
             Ok(_) => "accept".into(),
             Err(error) => note_error(&error).into(),
         },
+        "subtree-answer" => subtree_answer(vector),
         "size-answer" => match protocol::parse_size_body(&vector.body) {
             Some(_) => "accept".into(),
             None => "size".into(),
@@ -33,7 +34,7 @@ pub fn accepts(vector: &Vector, text: &[u8]) -> Option<Vec<u8>> {
     match vector.get("format") {
         "add-checkpoint" => AddCheckpoint::parse(text).ok().map(|request| request.encode()),
         "sign-subtree" => SignSubtree::parse(text).ok().map(|request| request.encode()),
-        "signature-answer" => {
+        "signature-answer" | "subtree-answer" => {
             let lines = protocol::parse_cosignatures(text).ok()?;
             Some(lines.iter().map(NoteSignature::to_string).collect::<String>().into_bytes())
         }
@@ -94,7 +95,18 @@ fn sign_subtree(vector: &Vector) -> String {
     });
     let status = judged.as_ref().map_or_else(SubtreeRefusal::status, |_| 200);
     assert_eq!(vector.number("status"), u64::from(status), "{}: {judged:?}", vector.name);
-    let Err(refusal) = judged else { return "accept".into() };
+    let refusal = match judged {
+        Ok(accepted) => {
+            let SignSubtree { subtree, hash, .. } = request_of(vector);
+            let keys: Vec<Skey> = vector.all("skey").map(|key| key.parse().unwrap()).collect();
+            let keys = keys.iter().filter(|key| key.vkey().kind == KeyKind::CosignatureMlDsa44);
+            let sign = |key| cosignature::sign_subtree(&accepted.origin, subtree, &hash, key, &[0; 32]).to_string();
+            let answer: String = keys.map(sign).collect();
+            assert_eq!(vector.base64("answer-base64"), answer.as_bytes(), "{}", vector.name);
+            return "accept".into();
+        }
+        Err(refusal) => refusal,
+    };
     let reason = match &refusal {
         SubtreeRefusal::Malformed(malformed) => Some(match malformed {
             MalformedSubtree::TooLong(_) => "too-long",
@@ -113,10 +125,27 @@ fn sign_subtree(vector: &Vector) -> String {
     refusal.name().into()
 }
 
+fn request_of(vector: &Vector) -> SignSubtree {
+    SignSubtree::parse(&vector.body).unwrap()
+}
+
+/// What a client makes of an answer: lines by other keys say nothing, and the others are over the subtree.
+fn subtree_answer(vector: &Vector) -> String {
+    let [key] = vkeys(vector).try_into().unwrap();
+    let subtree = Subtree::new(vector.number("start"), vector.number("end")).unwrap();
+    let hash = Hash::from_base64(vector.get("hash")).unwrap();
+    let lines = protocol::parse_cosignatures(&vector.body).unwrap();
+    let made = lines.iter().find(|line| key.made(line)).unwrap_or(&lines[0]);
+    match cosignature::verify_subtree(vector.get("origin"), subtree, &hash, made, &key) {
+        Ok(()) => "accept".into(),
+        Err(error) => super::cosignature::cosignature_error(&error).into(),
+    }
+}
+
 pub fn make() -> Vec<Vector> {
     let world = World { tree: Tree::new(14) };
-    [world.accepted(), world.malformed(), world.refused(), world.subtrees(), world.subtrees_refused(), answers()]
-        .concat()
+    let subtrees = [world.subtrees(), world.subtrees_refused(), world.subtree_answers()].concat();
+    [world.accepted(), world.malformed(), world.refused(), subtrees, answers()].concat()
 }
 
 struct World {
@@ -612,6 +641,13 @@ impl World {
                 .with("origin", ORIGIN)
                 .with_all("vkey", [witness_ml_dsa(1).vkey(), witness(1).vkey()])
         };
+        let one = |name: &str, comment: &str, body: String| {
+            let SignSubtree { subtree, hash, .. } = SignSubtree::parse(body.as_bytes()).unwrap();
+            let answer = cosignature::sign_subtree(ORIGIN, subtree, &hash, &witness_ml_dsa(1), &[0; 32]).to_string();
+            one(name, comment, body)
+                .with_all("skey", [witness_ml_dsa(1).to_secret_text(), witness(1).to_secret_text()])
+                .with("answer-base64", base64(answer.as_bytes()))
+        };
         let own = [witness(1)];
         vec![
             one(
@@ -643,6 +679,135 @@ impl World {
                 "subtree-other-lines",
                 "Lines by the log and by other witnesses say nothing here, though clients SHOULD leave them out.",
                 self.subtree(8, 13, &[log(), witness(2), witness(1)]),
+            ),
+        ]
+    }
+
+    /// Answers to the request for [8, 13), by the witness's key of type 0x06.
+    fn subtree_answers(&self) -> Vec<Vector> {
+        let of = |start: u64, end: u64| {
+            let subtree = Subtree::new(start, end).unwrap();
+            (subtree, self.tree.subtree(subtree))
+        };
+        let key = witness_ml_dsa(1);
+        let over = |origin: &str, (subtree, hash): (Subtree, Hash)| {
+            cosignature::sign_subtree(origin, subtree, &hash, &key, &[0; 32])
+        };
+        let good = over(ORIGIN, of(8, 13));
+        let spec = format!("{C2SP}tlog-witness.md#{SUBTREE}");
+        let asked = |vector: Vector, (start, end): (u64, u64), vkey: &Skey| {
+            let vector = vector.with("format", "subtree-answer").with("origin", ORIGIN).with("vkey", vkey.vkey());
+            vector.with("start", start).with("end", end).with("hash", of(start, end).1)
+        };
+        let accept = |name: &str, range, comment: &str, lines: &[NoteSignature]| {
+            let body: String = lines.iter().map(NoteSignature::to_string).collect();
+            asked(Vector::accept(name, &spec, comment, body), range, &key)
+        };
+        let refuse = |name: &str, expect: &str, comment: &str, line: NoteSignature| {
+            asked(Vector::refuse(name, "answer-subtree", expect, &spec, comment, line.to_string()), (8, 13), &key)
+        };
+        let signed = |time: u64, message: &[u8]| {
+            let bytes = [&time.to_be_bytes()[..], &super::cosignature::sign_ml_dsa(message, b"")].concat();
+            NoteSignature { bytes, ..good.clone() }
+        };
+        let message = |time: u64| {
+            let checkpoint = Checkpoint::new(ORIGIN, TreeHead { size: 13, root: of(8, 13).1 });
+            let mut message = super::cosignature::Message::of(&checkpoint, &key.vkey().name, time);
+            message.start = 8;
+            message.to_bytes()
+        };
+        assert_eq!(signed(0, &message(0)), good);
+        let mut untimed = good.clone();
+        untimed.bytes[7] = 1;
+        let small = witness(1);
+        let by_small = cosignature::sign_subtree(ORIGIN, of(8, 13).0, &of(8, 13).1, &small, &[0; 32]);
+        let whole = cosignature::sign(&self.tree.checkpoint(14).to_text(), TIME, &key);
+        let covered = "The message has start, end and hash of the subtree, and the log's origin";
+        let by_ed25519 = "The cosignature format MUST support subtree cosigning, which type 0x04 does not.";
+        vec![
+            accept(
+                "answer-subtree",
+                (8, 13),
+                "A signature line over the subtree, whose time is zero.",
+                std::slice::from_ref(&good),
+            ),
+            accept(
+                "answer-subtree-from-zero",
+                (0, 5),
+                "The time of a subtree that starts at zero is zero here too.",
+                &[over(ORIGIN, of(0, 5))],
+            ),
+            accept(
+                "answer-subtree-other-key",
+                (8, 13),
+                "Lines by unknown keys are ignored.",
+                &[by_small.clone(), good.clone()],
+            ),
+            refuse(
+                "answer-subtree-with-time",
+                "subtree-time",
+                "If start is not zero, the timestamp MUST be zero.",
+                signed(TIME, &message(TIME)),
+            ),
+            refuse(
+                "answer-subtree-time-not-signed",
+                "subtree-time",
+                "The timestamp of an answer MUST be zero.",
+                untimed,
+            ),
+            refuse(
+                "answer-subtree-time-signed-alone",
+                "bad-signature",
+                "The timestamp of the message is that of the line.",
+                signed(0, &message(TIME)),
+            ),
+            refuse(
+                "answer-subtree-of-checkpoint",
+                "subtree-time",
+                "A cosignature of the checkpoint is none of a subtree.",
+                whole,
+            ),
+            refuse(
+                "answer-subtree-other-start",
+                "bad-signature",
+                &format!("{covered}, here another start."),
+                over(ORIGIN, (Subtree::new(12, 13).unwrap(), of(8, 13).1)),
+            ),
+            refuse(
+                "answer-subtree-other-end",
+                "bad-signature",
+                &format!("{covered}, here another end."),
+                over(ORIGIN, (Subtree::new(8, 14).unwrap(), of(8, 13).1)),
+            ),
+            refuse(
+                "answer-subtree-other-hash",
+                "bad-signature",
+                &format!("{covered}, here another hash."),
+                over(ORIGIN, (of(8, 13).0, other(7))),
+            ),
+            refuse(
+                "answer-subtree-other-origin",
+                "bad-signature",
+                &format!("{covered}, here another origin."),
+                over("other.example/log", of(8, 13)),
+            ),
+            refuse(
+                "answer-subtree-short",
+                "cosignature-length",
+                "The signature MUST be a timestamped_signature, so of 2,428 bytes.",
+                NoteSignature { bytes: good.bytes[..2427].to_vec(), ..good.clone() },
+            ),
+            asked(
+                Vector::refuse(
+                    "answer-subtree-ed25519",
+                    "answer-subtree",
+                    "other-key",
+                    &spec,
+                    by_ed25519,
+                    by_small.to_string(),
+                ),
+                (8, 13),
+                &small,
             ),
         ]
     }
