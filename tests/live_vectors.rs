@@ -1,5 +1,5 @@
 //! The vectors of admission once more, against logs that run: each submitted over HTTP to a `glarus-log` whose witness
-//! cosigns, from the state that its lines before lead to.
+//! cosigns, from the state that its lines before lead to. And the calls that the vectors of the API say are refused.
 //!
 //! What a log answers is in the vector: whether it takes the line, the name of the refusal, the status, the index. A refused
 //! line leaves a log as it was, so all vectors that begin alike share one.
@@ -220,5 +220,23 @@ fn entry_0_is_judged_before_there_is_a_log() -> anyhow::Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_refused_as_the_vectors_say() -> anyhow::Result<()> {
+    let world = World::start(1, 1).await?;
+    let mut asked = 0;
+    for vector in vectors::read("api")? {
+        let Some(path) = vector.find("request").and_then(|request| request.strip_prefix("GET ")) else { continue };
+        let reply = world.get(path).await?;
+        let problem = Problem::parse(&reply.body).with_context(|| format!("{}: {:?}", vector.name, reply.body))?;
+        assert_eq!((problem.name.as_str(), problem.status), (vector.get("refusal")?, reply.status), "{}", vector.name);
+        assert_eq!(reply.status.to_string(), vector.get("status")?, "{}: {}", vector.name, problem.detail);
+        assert_eq!(reply.content_type.as_deref(), Some(api::PROBLEM), "{}", vector.name);
+        asked += 1;
+    }
+    println!("{asked} calls");
+    assert!(asked > 8);
     Ok(())
 }

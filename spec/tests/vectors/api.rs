@@ -86,6 +86,10 @@ fn refusals(chapter: &str, status: usize) -> BTreeMap<String, String> {
     let mut rows = BTreeMap::new();
     for line in table.lines().filter_map(|line| line.strip_prefix("| `")) {
         let cells: Vec<_> = line.split(" | ").collect();
+        // The members of problem details have no status.
+        if cells[status].parse::<u16>().is_err() {
+            continue;
+        }
         let name = cells[0].trim_end_matches('`').to_owned();
         assert!(rows.insert(name, cells[status].to_owned()).is_none(), "{line} stands twice");
     }
@@ -116,8 +120,16 @@ fn a_name_is_one_refusal() {
     assert_eq!(twice, BTreeSet::from(["product", "too-large"]));
 }
 
+/// The table of refusals has a row for each vector that shows one, and no others.
+#[test]
+fn the_table_has_every_refusal() {
+    let made = make().into_iter().filter(|vector| vector.name.starts_with("refusal-"));
+    let made: BTreeMap<_, _> = made.map(|vector| (vector.get("refusal").into(), vector.get("status").into())).collect();
+    assert_eq!(refusals(include_str!("../../api.md"), 1), made);
+}
+
 pub fn make() -> Vec<Vector> {
-    [paths(), submitted(), updates(), problems()].concat()
+    [paths(), submitted(), updates(), problems(), refused()].concat()
 }
 
 const ID: &str = "62b71643cdd56d3a1b0e2f4c6a98de01f7345b829c0ad1e62b71643cdd56d3a1";
@@ -400,5 +412,166 @@ fn problems() -> Vec<Vector> {
         no("problem-detail-number", "A detail is a string.", &edit::set(&good, "detail", "1")),
         no("problem-no-object", "Problem details are an object.", "\"no\""),
         refuse_as("problem-not-json", "problem", "not-json", "problem", "Problem details are JSON.", "<html></html>"),
+    ]
+}
+
+/// Each refusal of a call, and a request that a log of a few records answers so, where one suffices.
+fn refused() -> Vec<Vector> {
+    let id = "0".repeat(64);
+    let status = "/api/v1/status/pkg%3Ageneric%2Facme%2Fshield";
+    let listing = format!("digest={id}&product=pkg%3Ageneric%2Facme%2Fshield");
+    let parties = "&party=https%3A%2F%2Frebuild.example.ch".repeat(257);
+    let one = |name: &str, status: u16, request: &str, comment: &str, detail: &str| {
+        let title = name.replace('-', " ");
+        let body = format!(
+            "{{\"type\":\"urn:glarus:refusal:{name}\",\"title\":\"{title}\",\"status\":{status},\"detail\":\"{detail}\"}}"
+        );
+        let vector = answer(&format!("refusal-{name}"), "problem", "refusals", comment, &body);
+        let vector = vector.with("refusal", name).with("status", status).with("detail", detail);
+        if request.is_empty() { vector } else { vector.with("request", format!("GET {request}")) }
+    };
+    vec![
+        one("no-such-path", 404, "/nothing", "Nothing is at this path.", "there is nothing under this path"),
+        one(
+            "not-found",
+            404,
+            &format!("/api/v1/records/{id}"),
+            "No record has this id.",
+            &format!("no record has id {id}"),
+        ),
+        one(
+            "not-published",
+            404,
+            "/api/v1/records/1000000",
+            "The entry is not under the published checkpoint.",
+            "entry 1000000 is not under the cosigned checkpoint of size 4",
+        ),
+        one(
+            "not-published-yet",
+            503,
+            "",
+            "Nothing is published since the start.",
+            "no checkpoint is cosigned by a quorum yet",
+        ),
+        one(
+            "not-confirmed",
+            503,
+            "",
+            "Nothing is taken before a quorum confirmed the head that the log started with.",
+            "no quorum of witnesses has confirmed the log's last head since it started; nothing is taken before",
+        ),
+        one(
+            "queue-full",
+            503,
+            "",
+            "More records wait than the log holds.",
+            "the log's queue is full, or the log is stopping; nothing was taken",
+        ),
+        one(
+            "stopped",
+            503,
+            "",
+            "The log stopped while the record was on its way.",
+            "the log stopped; whether the record is logged can be asked by its id",
+        ),
+        one(
+            "damaged",
+            500,
+            "",
+            "The log cannot read its own rows.",
+            "the log cannot read its own rows; its operator has been told",
+        ),
+        one(
+            "not-an-index",
+            400,
+            "/api/v1/records/007",
+            "An index is a decimal without leading zeroes.",
+            "it is neither an index in decimal nor an id of 64 hex digits",
+        ),
+        one(
+            "not-a-digest",
+            400,
+            "/api/v1/bundles/7",
+            "A digest is 64 lower-case hex digits.",
+            "it is not 64 lower-case hex digits",
+        ),
+        one(
+            "product",
+            400,
+            "/api/v1/status/acme?channel=stable",
+            "A product is a canonical package-url.",
+            "it does not begin with pkg:",
+        ),
+        one(
+            "kind",
+            400,
+            &format!("/api/v1/records?kind=review&{listing}"),
+            "Only some kinds are listed.",
+            "only updates are listed: ?kind=update",
+        ),
+        one("missing-parameter", 400, status, "A status is that of a channel.", "name the channel: ?channel=stable"),
+        one(
+            "unknown-parameter",
+            400,
+            &format!("{status}?channel=stable&traget=linux"),
+            "A misspelt filter would widen the answer.",
+            "the parameter traget is not known here",
+        ),
+        one(
+            "too-many-parameters",
+            413,
+            &format!("{status}?channel=stable{parties}"),
+            "256 epochs and parties are read.",
+            "257 times have or party, at most 256 are read",
+        ),
+        one(
+            "several-tracks",
+            409,
+            "",
+            "Updates of several tracks carry the file, which the detail names.",
+            "2 tracks carry this file, name one by product, channel and target: [pkg:generic/acme/shield beta ] [pkg:generic/acme/shield stable ]",
+        ),
+        one(
+            "too-many-records",
+            413,
+            "",
+            "A bundle has at most 256 records.",
+            "the update leads to more than 256 records, a bundle has no more",
+        ),
+        one(
+            "too-many-words",
+            413,
+            "",
+            "A status has at most 256 records and 512 keys.",
+            "the status would have 300 records of at most 256 and 40 keys of at most 512; name the parties that count, party=https://…, and the epochs that are known, have=<id>",
+        ),
+        one(
+            "too-large",
+            413,
+            "",
+            "A bundle has at most 4,194,304 bytes.",
+            "it would have 5000000 bytes, at most 4194304 are read",
+        ),
+        one(
+            "body-too-long",
+            413,
+            "",
+            "The body of a request has a bound.",
+            "the request body has more than 131072 bytes",
+        ),
+        one(
+            "body-too-slow",
+            408,
+            "",
+            "The body of a request comes in time.",
+            "the request body did not arrive within 30000 ms",
+        ),
+        one(
+            "body-broken",
+            400,
+            "",
+            "The body of a request is framed as HTTP has it.",
+            "the request body is not framed as HTTP has it, or was cut off",
+        ),
     ]
 }
