@@ -1,5 +1,6 @@
 //! House rules, as tests: what the README and `spec/README.md` say of the code, read from the code.
 
+use spec::api::BatchError;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -215,7 +216,7 @@ fn every_refusal_of_a_call_is_in_the_table() {
     };
     let have: BTreeSet<_> = table.lines().filter_map(row).collect();
     let mut need = BTreeSet::new();
-    for path in ["log-server/src/http.rs", "client/shell/src/http/server.rs"] {
+    for path in ["log-server/src/http.rs", "log-server/src/submissions.rs", "client/shell/src/http/server.rs"] {
         let code = read(path);
         let calls = ["Refused::new(", "Self::new(", "problem("].map(|call| code.split(call).skip(1));
         for call in calls.into_iter().flatten() {
@@ -224,6 +225,9 @@ fn every_refusal_of_a_call_is_in_the_table() {
             }
         }
     }
+    let batches =
+        [BatchError::Empty, BatchError::EmptyLine { line: 1 }, BatchError::TooManyRecords, BatchError::TooLong(1)];
+    need.extend(batches.map(|error| (error.name().to_owned(), error.status())));
     assert_eq!(have, need);
 }
 

@@ -180,7 +180,9 @@ impl Submitted {
             (Some(size), Some(root)) => {
                 Some(TreeHead { size, root: Hash::from_base64(root).ok_or(AnswerError::Member("root"))? })
             }
-            _ => None,
+            (None, None) => None,
+            (Some(_), None) => return Err(AnswerError::Member("root")),
+            (None, Some(_)) => return Err(AnswerError::Member("size")),
         };
         Ok(Self { index, id, head, proof: text(object, "proof")?.map(String::from) })
     }

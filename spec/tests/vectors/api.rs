@@ -2,9 +2,9 @@
 
 use super::edit;
 use super::format::Vector;
-use spec::api::{self, AnswerError, Problem, Submitted, Updates};
+use spec::api::{self, AnswerError, Leading, Outcome, Problem, Submitted, Updates};
 use spec::merkle::Hash;
-use spec::record::Digest;
+use spec::record::{Digest, Kind};
 use std::collections::{BTreeMap, BTreeSet};
 
 const SPEC: &str = "https://github.com/glarus/glarus/blob/main/spec/api.md";
@@ -28,6 +28,21 @@ pub fn run(vector: &Vector) -> String {
             let indices: Vec<_> = updates.0.iter().map(|one| one.index.to_string()).collect();
             assert_eq!(indices, vector.all("index").collect::<Vec<_>>(), "{}", vector.name);
         }),
+        "leading" => Leading::parse(&vector.body).map(|leading| {
+            assert_eq!(Leading::parse(leading.to_json().as_bytes()).as_ref(), Ok(&leading), "{}", vector.name);
+            let index = leading.0.map(|(index, _)| index.to_string());
+            assert_eq!(index.as_deref(), vector.find("index"), "{}", vector.name);
+        }),
+        "outcomes" => api::parse_batch(&vector.body).map(|outcomes| {
+            let text: String = outcomes.iter().map(Outcome::to_json).collect();
+            assert_eq!(api::parse_batch(text.as_bytes()).as_ref(), Ok(&outcomes), "{}", vector.name);
+            let status = |outcome: &Outcome| match outcome {
+                Outcome::Taken { status, .. } => status.to_string(),
+                Outcome::Refused(problem) => problem.status.to_string(),
+            };
+            assert!(outcomes.iter().map(status).eq(vector.all("status")), "{}: {outcomes:?}", vector.name);
+        }),
+        "batch" => return batch(vector).into(),
         "problem" => Problem::parse(&vector.body).map(|problem| {
             assert_eq!(problem.name, vector.get("refusal"), "{}", vector.name);
             assert_eq!(u64::from(problem.status), vector.number("status"), "{}", vector.name);
@@ -35,12 +50,29 @@ pub fn run(vector: &Vector) -> String {
         }),
         other => panic!("{}: format {other}", vector.name),
     };
-    match outcome {
-        Ok(()) => "accept",
-        Err(AnswerError::Json(error)) => error.name(),
-        Err(AnswerError::Member(_)) => "member",
+    outcome.map_or_else(|error| name(&error).into(), |()| "accept".into())
+}
+
+fn name(error: &AnswerError) -> &'static str {
+    match error {
+        AnswerError::Json(error) => error.name(),
+        AnswerError::Member(_) => "member",
+        AnswerError::Cut => "cut",
+        AnswerError::TooManyLines => "too-many-lines",
+        AnswerError::TooLong(_) => "too-long",
+        AnswerError::Line { cause, .. } => name(cause),
     }
-    .into()
+}
+
+fn batch(vector: &Vector) -> &'static str {
+    match api::batch_lines(&vector.body) {
+        Ok(lines) => {
+            assert_eq!(lines.len() as u64, vector.number("records"), "{}", vector.name);
+            assert_eq!(api::batch_lines(&api::batch(lines.iter().copied())).as_ref(), Ok(&lines), "{}", vector.name);
+            "accept"
+        }
+        Err(error) => error.name(),
+    }
 }
 
 /// The path that the header asks for.
@@ -50,6 +82,10 @@ fn path(vector: &Vector) -> String {
         "proofs" => api::proof_path(vector.number("index")),
         "records" => api::record_path(&digest("id")),
         "updates" => api::updates_path(&digest("sha256"), vector.get("product")),
+        "leading" => {
+            let kind = Kind::ALL.into_iter().find(|kind| kind.to_string() == vector.get("kind")).unwrap();
+            api::leading_path(kind, &digest("sha256"), vector.get("product"))
+        }
         "state" => api::state_path(vector.get("key")),
         "bundles" => {
             let [product, channel, target] = ["product", "channel", "target"].map(|key| vector.find(key));
@@ -74,6 +110,19 @@ pub fn accepts(vector: &Vector, text: &[u8]) -> Option<Vec<u8>> {
         "updates" => {
             let updates = Updates::parse(text).ok()?;
             Updates::parse(updates.to_json().as_bytes()) == Ok(updates)
+        }
+        "leading" => {
+            let leading = Leading::parse(text).ok()?;
+            Leading::parse(leading.to_json().as_bytes()) == Ok(leading)
+        }
+        "outcomes" => {
+            let outcomes = api::parse_batch(text).ok()?;
+            let written: String = outcomes.iter().map(Outcome::to_json).collect();
+            api::parse_batch(written.as_bytes()) == Ok(outcomes)
+        }
+        "batch" => {
+            let lines = api::batch_lines(text).ok()?;
+            api::batch_lines(&api::batch(lines.iter().copied())) == Ok(lines)
         }
         _ => return None,
     };
@@ -129,7 +178,7 @@ fn the_table_has_every_refusal() {
 }
 
 pub fn make() -> Vec<Vector> {
-    [paths(), submitted(), updates(), problems(), refused()].concat()
+    [paths(), submitted(), updates(), leading(), batches(), outcomes(), problems(), refused()].concat()
 }
 
 const ID: &str = "62b71643cdd56d3a1b0e2f4c6a98de01f7345b829c0ad1e62b71643cdd56d3a1";
@@ -160,6 +209,12 @@ fn paths() -> Vec<Vector> {
             "The updates of a product that carry a file are found by its digest.",
             &[("call", "updates"), ("sha256", FILE), ("product", SHIELD)],
             &format!("/api/v1/records?kind=update&digest={FILE}&product={purl}"),
+        ),
+        one(
+            "path-leading",
+            "The source or build that leads to a product is found by a digest of its own.",
+            &[("call", "leading"), ("kind", "build"), ("sha256", FILE), ("product", SHIELD)],
+            &format!("/api/v1/records?kind=build&digest={FILE}&product={purl}"),
         ),
         one(
             "path-state",
@@ -308,6 +363,13 @@ fn submitted() -> Vec<Vector> {
             &edit::without(&good, member),
         ));
     }
+    for (alone, other) in [("size", "root"), ("root", "size")] {
+        vectors.push(no(
+            &format!("submitted-{alone}-alone"),
+            "A head is a size and a root.",
+            &edit::without(&good, other),
+        ));
+    }
     vectors.push(refuse(
         "submitted-proof-object",
         "submitted-proof",
@@ -372,6 +434,82 @@ fn updates() -> Vec<Vector> {
         ));
     }
     vectors
+}
+
+fn leading() -> Vec<Vector> {
+    let good = format!("{{\"records\":[{{\"index\":8,\"id\":\"{ID}\"}}]}}\n");
+    let one = |name: &str, comment: &str, body: &str| answer(name, "leading", "answers", comment, body);
+    let no = |name: &str, comment: &str, body: &str| refuse(name, "leading", "leading", comment, body);
+    vec![
+        one("leading", "The source or the build that leads to a product.", &good).with("index", 8),
+        one("leading-none", "There may be none.", "{\"records\":[]}\n"),
+        one(
+            "leading-more",
+            "The list may be longer one day, and its members have more members: the first counts.",
+            &good.replace("}]", ",\"note\":0},0]"),
+        )
+        .with("index", 8),
+        no("leading-missing", "The list is always there.", "{}"),
+        no("leading-no-list", "The records are a list.", &edit::set(&good, "records", "{}")),
+        no("leading-without-index", "Index and id are always there.", &edit::without(&good, "index")),
+        no("leading-without-id", "Index and id are always there.", &edit::without(&good, "id")),
+    ]
+}
+
+fn batches() -> Vec<Vector> {
+    let good = "{\"payload\":1}\n{\"payload\":2}\n";
+    let spec = format!("{SPEC}#batches");
+    let one = |name: &str, comment: &str, body: &str, records: usize| {
+        Vector::accept(name, &spec, comment, body).with("format", "batch").with("records", records)
+    };
+    let no = |name: &str, expect: &str, comment: &str, body: &str| {
+        Vector::refuse(name, "batch", expect, &spec, comment, body).with("format", "batch")
+    };
+    vec![
+        one("batch", "A batch has a submission a line; what each is, is not its matter.", good, 2),
+        one("batch-last-line", "The last line may lack its line end.", good.trim_end(), 2),
+        one("batch-1024", "A batch has at most 1,024 records.", &"{}\n".repeat(1_024), 1_024),
+        no("batch-1025", "too-many-records", "A batch has at most 1,024 records.", &"{}\n".repeat(1_025)),
+        no("batch-empty", "empty-batch", "A batch has a record at least.", ""),
+        no("batch-empty-line", "empty-line", "No line is empty.", &good.replace("\n{", "\n\n{")),
+        no("batch-empty-last-line", "empty-line", "No line is empty, the last one neither.", &format!("{good}\n")),
+    ]
+}
+
+fn outcomes() -> Vec<Vector> {
+    let root = Hash([7; 32]);
+    let taken = format!("{{\"status\":201,\"index\":8,\"id\":\"{ID}\",\"size\":10,\"root\":\"{root}\"}}\n");
+    let known = taken.replace("201", "200");
+    let waiting = format!("{{\"status\":202,\"index\":9,\"id\":\"{ID}\"}}\n");
+    let refused = "{\"type\":\"urn:glarus:refusal:sequence\",\"title\":\"sequence\",\"status\":409,\"detail\":\"d\"}\n";
+    let good = [&taken, refused, &known, &waiting].concat();
+    let one = |name: &str, comment: &str, body: &str| {
+        answer(name, "outcomes", "batches", comment, body).with_all("status", [201, 409, 200, 202])
+    };
+    let no = |name: &str, expect: &str, comment: &str, body: &str| {
+        Vector::refuse(name, "outcomes", expect, &format!("{SPEC}#batches"), comment, body).with("format", "outcomes")
+    };
+    let head = format!(",\"size\":10,\"root\":\"{root}\"");
+    vec![
+        one("outcomes", "What became of each record, in their order.", &good),
+        one(
+            "outcomes-more-members",
+            "Members that are not known are ignored.",
+            &good.replace("{\"", "{\"note\":[],\""),
+        ),
+        no("outcomes-cut", "cut", "A line end is behind each line.", good.trim_end()),
+        no("outcomes-empty", "cut", "A batch has a record at least, and so its answer a line.", ""),
+        no("outcomes-not-json", "not-json", "Each line is JSON.", &good.replacen('{', "", 1)),
+        no("outcomes-status", "member", "What is taken has one of three statuses.", &good.replace("201", "204")),
+        no("outcomes-without-status", "member", "Each line says its status.", &edit::without(&good, "status")),
+        no("outcomes-not-cosigned", "member", "Before a quorum cosigned it is 202.", &good.replacen(&head, "", 1)),
+        no(
+            "outcomes-cosigned",
+            "member",
+            "Once a quorum cosigned it is not 202.",
+            &good.replace(&waiting, &waiting.replace('}', &format!("{head}}}"))),
+        ),
+    ]
 }
 
 fn problems() -> Vec<Vector> {
@@ -507,7 +645,7 @@ fn refused() -> Vec<Vector> {
             400,
             &format!("/api/v1/records?kind=review&{listing}"),
             "Only some kinds are listed.",
-            "only updates are listed: ?kind=update",
+            "only these are listed: ?kind=update, source or build",
         ),
         one("missing-parameter", 400, status, "A status is that of a channel.", "name the channel: ?channel=stable"),
         one(
@@ -551,6 +689,21 @@ fn refused() -> Vec<Vector> {
             "",
             "A bundle has at most 4,194,304 bytes.",
             "it would have 5000000 bytes, at most 4194304 are read",
+        ),
+        one("empty-batch", 400, "", "A batch has a record at least.", "the batch has no record; it has one a line"),
+        one(
+            "empty-line",
+            400,
+            "",
+            "No line of a batch is empty.",
+            "line 2 of the batch is empty; it has one record a line",
+        ),
+        one(
+            "no-room",
+            503,
+            "",
+            "The bodies of batches share some memory.",
+            "other requests' bodies take up all the memory that there is for them; nothing was taken",
         ),
         one(
             "body-too-long",
