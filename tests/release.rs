@@ -156,7 +156,8 @@ impl Stage {
         }
         std::fs::write(self.path(&format!("{name}.tar")), format!("source of {name}"))?;
         let purl = format!("pkg:generic/acme/{name}");
-        let trust = format!("trust --product {purl} --channel stable --policy policy --authority acme.json --out {name}.toml");
+        let trust =
+            format!("trust --product {purl} --channel stable --policy policy --authority acme.json --out {name}.toml");
         ensure!(self.spawn(&trust)?.wait_with_output()?.status.success(), "{trust}");
         Ok(format!(
             "release --product {purl} --version 1.0 --channel stable --source {name}.tar --builder https://ci.acme.example \
@@ -181,7 +182,11 @@ impl Stage {
     #[track_caller]
     fn expect(&self, output: &Output, code: i32, says: &str) {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.code() == Some(code) && (out.contains(says) || err.contains(says)), "{}: {out}{err}", output.status);
+        assert!(
+            output.status.code() == Some(code) && (out.contains(says) || err.contains(says)),
+            "{}: {out}{err}",
+            output.status
+        );
     }
 
     /// Runs it until the proxy stops, then does `then` with its process id; how it ended.
@@ -260,7 +265,10 @@ async fn killed_at_every_request() -> anyhow::Result<()> {
             let line = if kept.is_some() && number % 2 == 0 { &resume } else { &release };
             resumed += u32::from(line == &resume);
             stage.expect(&stage.run(line).await?, 0, "all of 3 may be installed");
-            ensure!(kept.is_none_or(|kept| std::fs::read(&ticket).is_ok_and(|now| now == kept)), "{name}: another ticket");
+            ensure!(
+                kept.is_none_or(|kept| std::fs::read(&ticket).is_ok_and(|now| now == kept)),
+                "{name}: another ticket"
+            );
             stage.is_released(&world, &name).await?;
             stage.expect(&stage.run(&resume).await?, 0, "was done before");
             stage.is_released(&world, &name).await?;
@@ -290,7 +298,11 @@ async fn a_log_that_goes_away() -> anyhow::Result<()> {
         ensure!(!stage.path("releases.ndjson").exists() || name == "between", "noted before it was done");
         world.start_log().await?;
         proxy.lead_to(&world);
-        stage.expect(&stage.run(&format!("resume {}", text(&stage.ticket(name)))).await?, 0, "all of 3 may be installed");
+        stage.expect(
+            &stage.run(&format!("resume {}", text(&stage.ticket(name)))).await?,
+            0,
+            "all of 3 may be installed",
+        );
         stage.is_released(&world, name).await?;
     }
     Ok(())
@@ -361,7 +373,10 @@ async fn a_file_larger_than_the_memory_that_it_takes() -> anyhow::Result<()> {
     };
     let (stopped, output) = stage.run_until_stopped(&release, &mut proxy, look).await?;
     stage.expect(&output, 0, "all of 4 may be installed");
-    ensure!(stopped && (1..MAX_CLIENT_KIB).contains(&peak_kib), "{peak_kib} KiB at the most, after hashing {LARGE_BYTES} bytes");
+    ensure!(
+        stopped && (1..MAX_CLIENT_KIB).contains(&peak_kib),
+        "{peak_kib} KiB at the most, after hashing {LARGE_BYTES} bytes"
+    );
     Ok(())
 }
 

@@ -117,9 +117,9 @@ fn kind(path: &Path) -> Result<Result<(), &'static str>, FileError> {
 /// killed left behind.
 fn is_ours(path: &Path) -> Result<bool, FileError> {
     let name = files::name(path)?;
-    let aside = name.strip_prefix(".tmp").is_some_and(|rest| {
-        rest.len() == ASIDE_LENGTH && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    });
+    let aside = name
+        .strip_prefix(".tmp")
+        .is_some_and(|rest| rest.len() == ASIDE_LENGTH && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let suffixes = Kind::ALL.into_iter().flat_map(|kind| [format!(".{kind}.json"), format!(".{kind}.tlog-proof")]);
     let is_beside = |suffix: String| {
         let of = name.strip_suffix(&suffix).filter(|of| !of.is_empty());

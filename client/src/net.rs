@@ -260,7 +260,8 @@ impl Log {
         wait: Duration,
     ) -> Result<Option<Digest>, NetError> {
         let body = self.get(&api::leading_path(kind, sha256, product), MAX_ANSWER_BYTES, wait).await?;
-        let leading = Leading::parse(&body).map_err(|error| NetError::Answer { status: 200, cause: error.to_string() })?;
+        let leading =
+            Leading::parse(&body).map_err(|error| NetError::Answer { status: 200, cause: error.to_string() })?;
         Ok(leading.0.map(|(_, id)| id))
     }
 

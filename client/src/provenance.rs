@@ -178,7 +178,10 @@ mod tests {
         std::fs::create_dir(dir.path().join("sub")).unwrap();
         write("sub/4.json", &build(&["src"], &["d"], 1));
         let provenance = Provenance::read(&[dir.path().into()]).unwrap();
-        assert_eq!(provenance.unread.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), [dir.path().join("sums.txt")]);
+        assert_eq!(
+            provenance.unread.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(),
+            [dir.path().join("sums.txt")]
+        );
         let chosen = provenance.choose(&["a", "b", "d"].map(file));
         let outputs = |signed: &&Signed| signed.record.statement.subjects[0].name.clone();
         assert_eq!(chosen.builds.iter().map(outputs).collect::<Vec<_>>(), ["a.o", "a", "b"]);

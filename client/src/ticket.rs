@@ -367,7 +367,8 @@ mod tests {
         };
         let (url, trust) = ("http://localhost:7370".into(), Some("trust.toml".into()));
         let to = To { url, trust, journal: "releases.ndjson".into() };
-        let (source, update) = (record(Predicate::Source(source), &["src"]), record(Predicate::Update(update), &["b", "a"]));
+        let (source, update) =
+            (record(Predicate::Source(source), &["src"]), record(Predicate::Update(update), &["b", "a"]));
         Ticket::new(to, None, vec![file("a"), file("b")], vec![source, build("a"), build("b"), update]).unwrap()
     }
 
@@ -403,7 +404,17 @@ mod tests {
             let refused = Ticket::parse(changed.as_bytes());
             assert!(matches!(refused, Err(TicketError::NotCanonical { .. })), "{from}: {refused:?}");
         }
-        for from in ["\"folder\"", "\"url\"", "\"journal\"", "\"trust\"", "\"files\"", "\"records\"", "\"envelope\"", "\"path\"", "release 1"] {
+        for from in [
+            "\"folder\"",
+            "\"url\"",
+            "\"journal\"",
+            "\"trust\"",
+            "\"files\"",
+            "\"records\"",
+            "\"envelope\"",
+            "\"path\"",
+            "release 1",
+        ] {
             let refused = Ticket::parse(text.replacen(from, "\"other\"", 1).as_bytes());
             assert!(matches!(refused, Err(TicketError::Member(_) | TicketError::Json(_))), "{from}: {refused:?}");
         }

@@ -53,12 +53,7 @@ pub fn updates(published: &Published, sha256: &Digest, product: &Product) -> Res
 ///
 /// # Errors
 /// [`BundleFault`].
-pub fn leading(
-    published: &Published,
-    kind: Kind,
-    sha256: &Digest,
-    product: &Product,
-) -> Result<Leading, BundleFault> {
+pub fn leading(published: &Published, kind: Kind, sha256: &Digest, product: &Product) -> Result<Leading, BundleFault> {
     let view = &published.rows.view;
     let corrupt = |corrupt: Corrupt| StoreError::Damaged(corrupt.to_string());
     let mut rows = Rows::default();

@@ -50,7 +50,8 @@ fn propose(args: &ProposeArgs) -> anyhow::Result<Outcome> {
     if args.submit {
         let logged = send(&proposal, &args.out, &args.server);
         let out = args.out.display();
-        let logged = logged.with_context(|| format!("{out} is signed and kept; to try again: glarus authority submit {out}"))?;
+        let logged =
+            logged.with_context(|| format!("{out} is signed and kept; to try again: glarus authority submit {out}"))?;
         say(args.output, &table.row("logged", logged));
     } else {
         say(args.output, &table.row("standing", standing(&proposal, None, &args.out)?));

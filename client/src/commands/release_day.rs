@@ -88,7 +88,11 @@ fn parse(path: &Path, bytes: &[u8]) -> anyhow::Result<Ticket> {
 
 fn write(folder: &Path, path: &Path, ticket: &Ticket) -> anyhow::Result<()> {
     let text = ticket.to_json();
-    ensure!(text.len() <= MAX_TICKET_BYTES, "the ticket would have {} bytes, at most {MAX_TICKET_BYTES} are read", text.len());
+    ensure!(
+        text.len() <= MAX_TICKET_BYTES,
+        "the ticket would have {} bytes, at most {MAX_TICKET_BYTES} are read",
+        text.len()
+    );
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     files::sync_folder(folder)?;
     Ok(files::create_new(path, text.as_bytes(), 0o644)?)

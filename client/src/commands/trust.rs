@@ -18,7 +18,9 @@ pub(crate) fn write(args: &TrustArgs) -> anyhow::Result<Outcome> {
     audit::policy(&args.policy)?;
     let (policy, id) = (policy_path(args)?, pinned.record.id);
     let text = |name: &str, value: &str| format!("{name} = {}\n", toml::Value::String(value.into()));
-    let mut out = String::from("# Whom this machine believes; every key that may stand here: client/src/trust.rs.\n[[product]]\n");
+    let mut out = String::from(
+        "# Whom this machine believes; every key that may stand here: client/src/trust.rs.\n[[product]]\n",
+    );
     out += &text("purl", product.as_str());
     out += &text("origin", &record.log);
     out += &text("policy", &policy);

@@ -8,7 +8,8 @@ use glarus::keys::SecretKey;
 use spec::record::{Digest, Kind};
 use std::sync::{Arc, Mutex};
 
-const RELEASE: &str = "release --product pkg:generic/acme/shield --version 7.2.0 --channel stable --key keys/vendor dist";
+const RELEASE: &str =
+    "release --product pkg:generic/acme/shield --version 7.2.0 --channel stable --key keys/vendor dist";
 const MADE: &str = "--source shield.tar --builder https://ci.acme.example --build-type https://acme.example/make@v1";
 const FOLDER: &str = "glarus-release-shield-7.2.0-stable";
 
@@ -49,7 +50,15 @@ fn one_command() {
     stage.show(&release, 0);
     let made = ["a.pkg", "a.pkg.glarus", "b.pkg", "b.pkg.glarus"];
     assert_eq!(stage.names("dist"), made);
-    let kept = ["build.json", "build.tlog-proof", "source.json", "source.tlog-proof", "ticket.json", "update.json", "update.tlog-proof"];
+    let kept = [
+        "build.json",
+        "build.tlog-proof",
+        "source.json",
+        "source.tlog-proof",
+        "ticket.json",
+        "update.json",
+        "update.tlog-proof",
+    ];
     assert_eq!(stage.names(FOLDER), kept);
     assert_eq!(journal_lines(&stage), 1);
     stage.remark("the same once more, and what was fetched is gone");
@@ -199,7 +208,11 @@ fn judged_as_a_customer_does() {
     stage.write("dist/a.pkg.glarus", damaged.replacen("log.acme.example", "log.evil.example", 1));
     let refused = stage.run(&format!("resume {FOLDER}"));
     assert_eq!(refused.code, 1, "{}{}", refused.out, refused.err);
-    assert!(refused.out.starts_with("REFUSED ") && refused.err.contains("1 of 2 files may not be installed"), "{}", refused.err);
+    assert!(
+        refused.out.starts_with("REFUSED ") && refused.err.contains("1 of 2 files may not be installed"),
+        "{}",
+        refused.err
+    );
     let refused = stage.run(&format!("resume {FOLDER} --json"));
     let said: serde_json::Value = serde_json::from_str(&refused.out).unwrap();
     assert_eq!((refused.code, &said["refused"][0]["verdict"]), (1, &"refused".into()));
@@ -231,7 +244,10 @@ fn a_large_set_is_released_by_its_manifest() {
     let done = stage.json(&format!("{release} --json"));
     assert_eq!(done["bundles"], serde_json::json!(["dist/shield-7.2.0.manifest.glarus"]));
     let lines = String::from_utf8(stage.read("dist/shield-7.2.0.manifest")).unwrap();
-    assert!(lines.lines().count() == 302 && lines.contains("  3  a.pkg\n") && lines.contains("  3  db/299.sig\n"), "{lines}");
+    assert!(
+        lines.lines().count() == 302 && lines.contains("  3  a.pkg\n") && lines.contains("  3  db/299.sig\n"),
+        "{lines}"
+    );
     let judged = "--trust trust.toml --manifest dist/shield-7.2.0.manifest --json";
     let verified = stage.json(&format!("verify dist/db/299.sig {judged}"));
     assert_eq!((&verified["verdict"], &verified["name"]), (&"installable".into(), &"db/299.sig".into()));

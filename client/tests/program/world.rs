@@ -62,7 +62,8 @@ pub(crate) fn policy() -> String {
 impl World {
     pub(crate) fn new(genesis: &[u8]) -> Self {
         let (entries, map) = (Vec::new(), BTreeMap::new());
-        let mut world = Self { entries, map, time: TIME, cosigning: 4, late: 0, lie: false, refuse: None, refuse_only: None };
+        let mut world =
+            Self { entries, map, time: TIME, cosigning: 4, late: 0, lie: false, refuse: None, refuse_only: None };
         world.push(genesis);
         world
     }
@@ -356,7 +357,9 @@ async fn records(State(world): State<Shared>, RawQuery(query): RawQuery) -> Resp
     for kind in [Kind::Source, Kind::Build] {
         if query.starts_with(&format!("kind={kind}&")) {
             let found = world.records().find(|(_, record)| {
-                let asked = |subject: &Subject| api::leading_path(kind, &subject.sha256, "").ends_with(query.split("pkg").next().unwrap());
+                let asked = |subject: &Subject| {
+                    api::leading_path(kind, &subject.sha256, "").ends_with(query.split("pkg").next().unwrap())
+                };
                 record.kind() == kind && record.statement.subjects.iter().any(asked)
             });
             return Leading(found.map(|(index, record)| (index, record.id))).to_json().into_response();

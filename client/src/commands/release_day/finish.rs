@@ -66,13 +66,18 @@ impl Finish<'_> {
         let verified = self.verify()?;
         let last = logged.last().context("a ticket has records")?;
         if !matches!(verified, Verified::Refused(_)) {
-            journal::append(Path::new(&self.ticket.journal), &self.ticket.id, &self.journal_line(last.index, &last.head))?;
+            journal::append(
+                Path::new(&self.ticket.journal),
+                &self.ticket.id,
+                &self.journal_line(last.index, &last.head),
+            )?;
         }
         let records = self.ticket.records().into_iter().zip(&logged).map(|((name, _), logged)| {
             let table = Table::new().row("record", name).row("index", logged.index).text("id", logged.id);
             table.row("known", logged.known)
         });
-        let table = self.table("done").row("index", last.index).row("size", last.head.size).text("root", last.head.root);
+        let table =
+            self.table("done").row("index", last.index).row("size", last.head.size).text("root", last.head.root);
         Ok(self.tell(table.row("records", records.collect::<Vec<_>>()), &verified, output))
     }
 
@@ -109,13 +114,12 @@ impl Finish<'_> {
     /// Those of some files that have another digest, or none.
     fn differing(&self, files: Vec<(PathBuf, Digest, u64)>) -> Vec<String> {
         let bar = self.progress.bytes(files.iter().map(|(.., bytes)| bytes).sum(), "checking");
-        let sentences = files.iter().filter_map(|(path, sha256, _)| {
-            match files::sha256_told(path, &|piece| bar.inc(piece)) {
+        let sentences =
+            files.iter().filter_map(|(path, sha256, _)| match files::sha256_told(path, &|piece| bar.inc(piece)) {
                 Ok((have, _)) if have == *sha256 => None,
                 Ok((have, _)) => Some(format!("{}: has the sha256 {have}, {sha256} is released", path.display())),
                 Err(error) => Some(error.to_string()),
-            }
-        });
+            });
         let sentences = sentences.collect();
         bar.finish_and_clear();
         sentences
@@ -142,7 +146,8 @@ impl Finish<'_> {
         let envelopes: Vec<Vec<u8>> = records.iter().map(|(_, one)| one.envelope.clone()).collect();
         let answers = block_on(async { Ok(log.submit_batch(&envelopes, wait).await?) });
         waiting.finish_and_clear();
-        let logged = records.iter().zip(answers?).map(|((name, _), answer)| answer.map_err(|why| self.refused(name, why)));
+        let logged =
+            records.iter().zip(answers?).map(|((name, _), answer)| answer.map_err(|why| self.refused(name, why)));
         logged.collect()
     }
 
@@ -226,7 +231,14 @@ impl Finish<'_> {
         let (mut memory, mut refused) = (MemoryFile::open(&trust.memory)?, Vec::new());
         for (file, bytes) in bundles {
             let Update { product: of, channel, target, .. } = self.ticket.says.clone();
-            let ask = Ask { sha256: file.sha256, name: Some(file.name.clone()), manifest: None, product: of, channel, target };
+            let ask = Ask {
+                sha256: file.sha256,
+                name: Some(file.name.clone()),
+                manifest: None,
+                product: of,
+                channel,
+                target,
+            };
             let judged = install::judge(product, &mut memory, &ask, &bytes, glarus_shell::clock::system_clock()())?;
             if judged.verdict.is_err() {
                 refused.push((file.path.clone(), judged));
@@ -270,7 +282,8 @@ impl Finish<'_> {
         let bundles = self.ticket.files.iter().map(|file| release::bundle_path(&file.path).display().to_string());
         let table = table.row("bundles", bundles.collect::<Vec<_>>()).text("ticket", self.path.display());
         let table = table.row("journal", self.ticket.journal.as_str());
-        let (by, all) = (self.trust.map(|trust| trust.path.display().to_string()).unwrap_or_default(), self.ticket.files.len());
+        let (by, all) =
+            (self.trust.map(|trust| trust.path.display().to_string()).unwrap_or_default(), self.ticket.files.len());
         match verified {
             Verified::Proved { size } => {
                 let verified = format!(
@@ -282,12 +295,18 @@ impl Finish<'_> {
                 Outcome::Done
             }
             Verified::Installable => {
-                say(output, &table.row("verified", format!("by {by}, as a customer does: all of {all} may be installed")));
+                say(
+                    output,
+                    &table.row("verified", format!("by {by}, as a customer does: all of {all} may be installed")),
+                );
                 Outcome::Done
             }
             Verified::Refused(refused) => {
                 self.tell_refused(table, refused, output);
-                refuse(&format!("by {by}, {} of {all} files may not be installed; the update is on the log", refused.len()));
+                refuse(&format!(
+                    "by {by}, {} of {all} files may not be installed; the update is on the log",
+                    refused.len()
+                ));
                 Outcome::Refused
             }
         }

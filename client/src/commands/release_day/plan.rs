@@ -118,7 +118,10 @@ impl Paths {
         }
         let paths = dist::files_of(&args.dist)?;
         let have = paths.len();
-        ensure!(have <= MAX_SUBJECTS, "{have} files, an update carries at most {MAX_SUBJECTS}: --manifest releases them as a whole");
+        ensure!(
+            have <= MAX_SUBJECTS,
+            "{have} files, an update carries at most {MAX_SUBJECTS}: --manifest releases them as a whole"
+        );
         Ok(Self::Each(paths))
     }
 
@@ -219,7 +222,9 @@ impl Planned {
                 _ => "--key FILE, of a key that has the role",
             };
             let what = &self.what;
-            bail!("the {what} has {have} signatures of the role {role} in {namespace}, epoch {epoch}, and needs {need}: {hint}");
+            bail!(
+                "the {what} has {have} signatures of the role {role} in {namespace}, epoch {epoch}, and needs {need}: {hint}"
+            );
         }
         Ok(TicketRecord::new(&self.record).map_err(release::ReleaseError::Statement)?)
     }
@@ -260,9 +265,12 @@ impl Asked<'_> {
     /// The authority in force of the product's namespace.
     fn authority(&self, origin: &str) -> anyhow::Result<Authority> {
         for namespace in self.product.prefixes() {
-            let Some(in_force) = authority::from_log(&state::authority_key(namespace), &self.args.log)? else { continue };
+            let Some(in_force) = authority::from_log(&state::authority_key(namespace), &self.args.log)? else {
+                continue;
+            };
             let authority = in_force.authority().cloned();
-            let authority = authority.with_context(|| format!("the log's authority of {namespace} is another record"))?;
+            let authority =
+                authority.with_context(|| format!("the log's authority of {namespace} is another record"))?;
             let have = &authority.log;
             ensure!(have == origin, "the log is {have}, asked for is {origin}; are URL and origin those of one log?");
             return Ok(authority);
@@ -286,7 +294,8 @@ impl Asked<'_> {
             bail!("the log named entry {} as an update, which is none", newest.index)
         };
         let same = |other: &Subject| subjects.iter().any(|one| one.name == other.name && one.sha256 == other.sha256);
-        let same_files = record.statement.subjects.len() == subjects.len() && record.statement.subjects.iter().all(same);
+        let same_files =
+            record.statement.subjects.len() == subjects.len() && record.statement.subjects.iter().all(same);
         let same_number = args.sequence.is_none_or(|sequence| sequence == update.sequence);
         Ok((same_files && same_number && update.version == args.version).then_some((record, update)))
     }
@@ -297,7 +306,8 @@ impl Asked<'_> {
         if let Some(sha256) = Digest::parse(argument) {
             let found = self.source_on_log(&sha256)?;
             let product = &self.product;
-            let found = found.with_context(|| format!("no source of {product} with the sha256 {sha256} is on the log"))?;
+            let found =
+                found.with_context(|| format!("no source of {product} with the sha256 {sha256} is on the log"))?;
             return Ok(Some(Origin { record: found, sha256, send: false }));
         }
         let archive = PathBuf::from(argument.strip_suffix(".source.json").unwrap_or(argument));
@@ -395,9 +405,12 @@ impl Asked<'_> {
     fn build(&self, files: Vec<Subject>, source: Option<&Origin>, from: &Provenance) -> anyhow::Result<Record> {
         let args = self.args;
         let (Some(source), Some(builder), Some(build_type)) = (source, &args.builder, &args.build_type) else {
-            let mut names = files.iter().map(|file| format!("{} ({})", file.name, file.sha256)).collect::<Vec<_>>().join(", ");
+            let mut names =
+                files.iter().map(|file| format!("{} ({})", file.name, file.sha256)).collect::<Vec<_>>().join(", ");
             names.extend(from.unread.iter().map(|(path, why)| format!("; {} is no record: {why}", path.display())));
-            bail!("no build made {names}; give its --provenance, or --source, --builder and --build-type to say how it was made")
+            bail!(
+                "no build made {names}; give its --provenance, or --source, --builder and --build-type to say how it was made"
+            )
         };
         let of_source = Dependency { uri: None, sha256: Some(source.sha256), git_commit: None };
         let others = args.dependencies.iter().map(|dependency| release::named_dependency(dependency));
