@@ -95,7 +95,8 @@ fn scan(path: &Path, file: &File, update: &Digest) -> Result<Scanned, JournalErr
         let whole = bytes.ends_with(b"\n");
         let value = json::parse(&bytes).ok();
         let Some(object) = value.as_ref().and_then(Value::object) else {
-            let cut_off = !whole && reader.fill_buf().map_err(io_error(path))?.is_empty();
+            // Only what begins as a line of ours makes way: the file may be another one, named by mistake.
+            let cut_off = !whole && bytes.starts_with(b"{") && reader.fill_buf().map_err(io_error(path))?.is_empty();
             if cut_off {
                 break;
             }
@@ -151,7 +152,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("releases.ndjson");
         let (a, a_line) = line("a");
-        for text in ["x\n{}\n", "[]\n", "\n"] {
+        for text in ["x\n{}\n", "[]\n", "\n", "x"] {
             std::fs::write(&path, text).unwrap();
             assert_eq!(append(&path, &a, &a_line), Err(JournalError::Line { path: path.clone(), line: 1 }));
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);

@@ -344,7 +344,7 @@ impl Outcome {
                 out.push_str("}\n");
                 out
             }
-            Self::Refused(problem) => problem.to_json() + "\n",
+            Self::Refused(problem) => format!("{}\n", problem.to_json()),
         }
     }
 
