@@ -101,7 +101,8 @@ async fn each_record_is_judged_on_its_own() -> anyhow::Result<()> {
     let good = release(vendor, "shield", 1);
     let unsourced = vendor.build(b"never deposited", b"other artifact");
     let dependent = vendor.update("shield", 2, &[unsourced.id], b"other artifact");
-    let same_sequence = vendor.update("shield", 1, &[good[1].id], b"artifact shield 1 again");
+    let rebuilt = vendor.build(b"source shield 1", b"artifact shield 1 again");
+    let same_sequence = vendor.update("shield", 1, &[rebuilt.id], b"artifact shield 1 again");
     let mut forged = vendor.source("shield", b"forged");
     let payload = Record::parse_submission(&forged.envelope)?.payload;
     forged.envelope = record::envelope(&payload, &[vendor.key(RoleName::Update).sign(&payload)])?;
@@ -117,6 +118,7 @@ async fn each_record_is_judged_on_its_own() -> anyhow::Result<()> {
         good[0].clone(),
         line(&vec![b' '; MAX_SUBMISSION_BYTES + 1]),
         good[2].clone(),
+        rebuilt,
         same_sequence,
         good[2].clone(),
     ];
@@ -132,14 +134,15 @@ async fn each_record_is_judged_on_its_own() -> anyhow::Result<()> {
         (200, ""),
         (413, "too-large"),
         (201, ""),
+        (201, ""),
         (409, "sequence"),
         (200, ""),
     ];
     assert_eq!(statuses(&outcomes), expect);
     let index = |at: usize| taken(&outcomes[at]).map(|submitted| submitted.index);
-    assert_eq!((index(7)?, index(11)?, index(3)?), (index(0)?, index(9)?, before));
+    assert_eq!((index(7)?, index(12)?, index(3)?), (index(0)?, index(9)?, before));
     let size = taken(&outcomes[0])?.head.context("no head")?.size;
-    assert_eq!((index(0)?, index(4)?, index(9)?, size), (before + 2, before + 3, before + 4, before + 6));
+    assert_eq!((index(0)?, index(4)?, index(9)?, size), (before + 2, before + 3, before + 4, before + 7));
     for outcome in &outcomes {
         assert!(!matches!(outcome, Outcome::Refused(problem) if problem.detail.is_empty()), "{outcome:?}");
     }
@@ -184,7 +187,7 @@ async fn what_is_no_batch_is_refused_whole() -> anyhow::Result<()> {
     world.start_log().await?;
     let three = sources(&world.vendor, 3);
     assert_eq!(refused(&world.post(api::BATCH, &body(&three)).await?), (413, "too-large".into()));
-    let longer = [&good[..good.len() - 1], &vec![b' '; good.len() + 1]].concat();
+    let longer = [&good[..good.len() - 1], &vec![b' '; good.len() + 2]].concat();
     assert_eq!(refused(&world.post(api::BATCH, &longer).await?), (413, "too-large".into()));
     assert_eq!(statuses(&submit(&world, "", &body(&three[..2])).await?), [(201, ""); 2]);
     Ok(())

@@ -39,7 +39,7 @@ impl Client {
 
     /// The bundle as of the world's time.
     fn bundle(&self) {
-        let bundle = self.world().bundle(&Digest::of(b"artifact")).unwrap();
+        let bundle = self.world().bundle(&Digest::of(b"artifact"), None).unwrap();
         self.stage.write("shield.pkg.glarus", bundle.to_json());
     }
 
@@ -207,7 +207,7 @@ fn two_histories_are_kept_as_evidence() {
     for name in ["acme.json", "shield.tar.source.json", "shield.pkg.build.json", "shield.pkg.update.json"] {
         other.push(&stage.read(name));
     }
-    stage.write("shield.pkg.glarus", other.bundle(&Digest::of(b"artifact")).unwrap().to_json());
+    stage.write("shield.pkg.glarus", other.bundle(&Digest::of(b"artifact"), None).unwrap().to_json());
     let said = stage.run(VERIFY);
     assert_eq!(said.code, 1);
     assert!(said.out.starts_with("REFUSED fork: "), "{}", said.out);

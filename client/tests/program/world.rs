@@ -226,11 +226,13 @@ impl World {
         Status { checkpoint: self.checkpoint(), state, records: authorities, map }
     }
 
-    /// The bundle of the newest update that carries a file, with every build and source that is logged.
-    pub(crate) fn bundle(&self, sha256: &Digest) -> Option<Bundle> {
+    /// The bundle of the newest update that carries a file, in the channel if one is named, with every build and source that is
+    /// logged.
+    pub(crate) fn bundle(&self, sha256: &Digest, channel: Option<&str>) -> Option<Bundle> {
         let carries = |record: &Record| {
             let mut files = record.statement.subjects.iter().map(|subject| &subject.sha256);
-            matches!(record.statement.predicate, Predicate::Update(_)) && files.any(|file| file == sha256)
+            let Predicate::Update(update) = &record.statement.predicate else { return false };
+            channel.is_none_or(|channel| update.channel == channel) && files.any(|file| file == sha256)
         };
         let (update, record) = self.records().filter(|(_, record)| carries(record)).last()?;
         let built = |record: &Record| matches!(record.statement.predicate, Predicate::Source(_) | Predicate::Build(_));
@@ -259,8 +261,13 @@ impl World {
         {
             return Outcome::Refused(Problem { name: name.into(), status, detail: "as the test wants it".into() });
         }
-        // A log drops the signatures that name no key of the record's authority; this one, those that name none.
-        let named: Vec<_> = record.signatures.iter().filter_map(|one| Some((one.keyid?, one.sig.clone()))).collect();
+        // A log drops the signatures that name no key of the record's authority; this one, those that name none. Where none names
+        // its key, a log finds that; this one makes one up.
+        let mut named: Vec<_> =
+            record.signatures.iter().filter_map(|one| Some((one.keyid?, one.sig.clone()))).collect();
+        if named.is_empty() {
+            named.push((Digest::of(b"the key that a log finds"), record.signatures[0].sig.clone()));
+        }
         let entry = record.entry(&named).unwrap();
         let (index, known) = self.push(&entry);
         let mut submitted = Submitted { index, id: record.id, head: None, proof: None };
@@ -401,8 +408,10 @@ async fn proof(State(world): State<Shared>, Path(index): Path<u64>) -> Response 
     world.proved(if world.lie { 0 } else { index }).to_tlog_proof(&world.checkpoint()).to_text().into_response()
 }
 
-async fn bundle(State(world): State<Shared>, Path(sha256): Path<String>) -> Response {
-    match world.lock().unwrap().bundle(&Digest::parse(&sha256).unwrap()) {
+async fn bundle(State(world): State<Shared>, Path(sha256): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    let channel = query.split('&').find_map(|parameter| parameter.strip_prefix("channel="));
+    match world.lock().unwrap().bundle(&Digest::parse(&sha256).unwrap(), channel) {
         Some(bundle) => bundle.to_json().into_response(),
         None => problem(404, "not-found", format!("no update that is logged carries the file {sha256}")),
     }
