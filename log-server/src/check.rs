@@ -1,7 +1,7 @@
 //! What is done for a submission before the sequencer: it is read, and its signatures are verified, on any core.
 //!
 //! None of it runs where requests are answered, for a record may have eighty verifications to make. It runs in pieces of
-//! [`PIECE`] records, no more of them at a time than there are cores, and those of a batch queue a few at a time: so a large
+//! `PIECE` records, no more of them at a time than there are cores, and those of a batch queue a few at a time: so a large
 //! batch has all cores, and a single record that comes meanwhile waits for a few pieces and not for the batch.
 //!
 //! The rows that a submission needs are read for all its records together.
