@@ -153,11 +153,12 @@ pub const TARGETS: &[Target] = &[
         owned(&[br#"{"index":2,"id":"5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"}"#])
     }),
     target("api_updates", api_updates, &["api"], none),
+    target("api_leading", api_leading, &["api"], none),
     target("api_problem", api_problem, &["api"], || {
         owned(&[br#"{"type":"urn:glarus:refusal:x","status":422,"detail":"d"}"#])
     }),
-    target("api_batch", api_batch, &[], || owned(&[b"{}\n{ \r}\n", b"{}"])),
-    target("api_outcomes", api_outcomes, &[], || {
+    target("api_batch", api_batch, &["api"], || owned(&[b"{}\n{ \r}\n", b"{}"])),
+    target("api_outcomes", api_outcomes, &["api"], || {
         let taken =
             r#"{"status":202,"index":2,"id":"5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"}"#;
         let refused = r#"{"type":"urn:glarus:refusal:x","title":"x","status":422,"detail":"d"}"#;
@@ -789,6 +790,12 @@ fn api_submitted(bytes: &[u8]) {
 fn api_updates(bytes: &[u8]) {
     if let Ok(updates) = api::Updates::parse(bytes) {
         assert_eq!(api::Updates::parse(updates.to_json().as_bytes()).as_ref(), Ok(&updates));
+    }
+}
+
+fn api_leading(bytes: &[u8]) {
+    if let Ok(leading) = api::Leading::parse(bytes) {
+        assert_eq!(api::Leading::parse(leading.to_json().as_bytes()), Ok(leading));
     }
 }
 
