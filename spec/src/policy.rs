@@ -4,7 +4,7 @@ use crate::cosignature;
 use crate::encoding;
 use crate::note::{KeyError, KeyKind, MAX_SIGNATURES, Note, NoteSignature, Vkey};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
-use core::{cmp::Reverse, fmt, ops::RangeInclusive};
+use core::{fmt, ops::RangeInclusive};
 
 /// The most bytes a policy may have: room for the largest keys in as many lines as are read.
 pub const MAX_POLICY_BYTES: usize = 1 << 18;
@@ -670,19 +670,19 @@ fn claim(line: &NoteSignature) -> u64 {
 
 /// The latest time among the key's lines that verify and whose time is in the range.
 fn latest(note: &Note, key: &Vkey, range: RangeInclusive<u64>, mut bad: impl FnMut(usize)) -> Option<u64> {
-    let made = note.signatures.iter().take(MAX_SIGNATURES).enumerate().filter(|(_, line)| key.made(line));
-    let lines = made.map(|(at, line)| (claim(line), Reverse(at), line)).filter(|(time, ..)| range.contains(time));
-    // Almost always there is one line: no list is made and sorted for it.
-    let mut last = None;
-    for _ in 0..MAX_TRIES_PER_KEY {
-        let before_last = |(time, at): (u64, Reverse<usize>)| last.is_none_or(|last| (time, at) < last);
-        let left = lines.clone().filter(|(time, at, _)| before_last((*time, *at)));
-        let (time, at, line) = left.max_by_key(|(time, at, _)| (*time, *at))?;
+    let mut lines = Vec::new();
+    for (at, line) in note.signatures.iter().enumerate().take(MAX_SIGNATURES) {
+        let time = claim(line);
+        if key.made(line) && range.contains(&time) {
+            lines.push((time, at, line));
+        }
+    }
+    lines.sort_by_key(|(time, _, _)| core::cmp::Reverse(*time));
+    for (_, at, line) in lines.into_iter().take(MAX_TRIES_PER_KEY) {
         match cosignature::verify(&note.text, line, key) {
             Ok(time) => return Some(time),
-            Err(_) => bad(at.0),
+            Err(_) => bad(at),
         }
-        last = Some((time, at));
     }
     None
 }
