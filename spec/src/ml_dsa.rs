@@ -119,35 +119,6 @@ mod tests {
     }
 
     #[test]
-    fn zz_speed() {
-        extern crate std;
-        use std::println;
-        use std::time::Instant;
-        let (secret, public) = SecretKey::from_seed(&[9; 32]);
-        let theirs = ExpandedSigningKey::<MlDsa44>::from_seed(&[9; 32].into());
-        let their_public: VerifyingKey<MlDsa44> = theirs.verifying_key();
-        let n = 1000u32;
-        let messages: Vec<_> = (0..n).map(|i| i.to_be_bytes().to_vec()).collect();
-        for _ in 0..3 {
-            let start = Instant::now();
-            let sigs: Vec<_> = messages.iter().map(|m| secret.sign(m, &[7; 32])).collect();
-            println!("fips204 sign {:?}", start.elapsed() / n);
-            let start = Instant::now();
-            assert!(messages.iter().zip(&sigs).all(|(m, s)| public.verify(m, s)));
-            println!("fips204 verify {:?}", start.elapsed() / n);
-            let start = Instant::now();
-            for m in &messages {
-                let _ = theirs.sign_deterministic(m, &[]).unwrap();
-            }
-            println!("ml-dsa sign {:?}", start.elapsed() / n);
-            let sigs: Vec<_> = sigs.iter().map(|s| Signature::<MlDsa44>::try_from(s.as_slice()).unwrap()).collect();
-            let start = Instant::now();
-            assert!(messages.iter().zip(&sigs).all(|(m, s)| their_public.verify_with_context(m, &[], s)));
-            println!("ml-dsa verify {:?}", start.elapsed() / n);
-        }
-    }
-
-    #[test]
     fn what_does_not_verify() {
         let (secret, public) = SecretKey::from_seed(&[1; 32]);
         let good = secret.sign(b"message", &[0; 32]);

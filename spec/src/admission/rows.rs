@@ -323,7 +323,7 @@ pub(super) enum NamespaceRow {
 /// Rows by key: answers of a store, and the rows of the entries judged since, which stand before them.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    /// The rows of families that have prefixes, sorted; those of the others, which an audit looks up in half the time so.
+    /// The rows of families that have prefixes, sorted; those of the others, by hash.
     sorted: BTreeMap<Family, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
     points: BTreeMap<Family, HashMap<Vec<u8>, Option<Vec<u8>>>>,
     prefixes: BTreeMap<Family, HashSet<Vec<u8>>>,
