@@ -5,8 +5,7 @@ use crate::merkle::Hash;
 use crate::ml_dsa;
 use crate::note::{KeyKind, NoteSignature, Skey, Vkey};
 use crate::proof::subtree::Subtree;
-use alloc::{string::String, vec::Vec};
-use core::fmt::Write as _;
+use alloc::{format, string::String, vec::Vec};
 use core::ops::Range;
 
 /// Why a line is not a cosignature of the checkpoint by the key.
@@ -50,15 +49,27 @@ pub enum CosignatureError {
 const TIME_BYTES: usize = 8;
 const LABEL: &[u8; 12] = b"subtree/v1\n\0";
 
-/// The message that an Ed25519 cosignature signs.
-fn ed25519_message(text: &str, time: u64) -> Vec<u8> {
-    // The two lines before the text have at most 41 bytes.
-    let mut message = String::with_capacity(text.len().saturating_add(41));
-    message.push_str("cosignature/v1\ntime ");
-    // Writing to a string cannot fail.
-    let _ = writeln!(message, "{time}");
-    message.push_str(text);
-    message.into_bytes()
+/// A checkpoint's text, and the message over it that Ed25519 cosignatures of one time sign.
+///
+/// Witnesses who are asked at once mostly answer in the same second: to verify all their lines, the message is made once.
+pub(crate) struct Cosigned<'a> {
+    text: &'a str,
+    time: u64,
+    message: String,
+}
+
+impl<'a> Cosigned<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, time: 0, message: String::new() }
+    }
+
+    fn at(&mut self, time: u64) -> &[u8] {
+        if self.message.is_empty() || self.time != time {
+            self.time = time;
+            self.message = format!("cosignature/v1\ntime {time}\n{}", self.text);
+        }
+        self.message.as_bytes()
+    }
 }
 
 /// The `cosigned_message` of a whole tree; `None` as for [`ml_dsa_message`].
@@ -108,7 +119,7 @@ pub fn sign_hedged(text: &str, time: u64, key: &Skey, randomness: &[u8; 32]) -> 
         }
         KeyKind::Ed25519 | KeyKind::CosignatureEd25519 => None,
     };
-    let message = message.unwrap_or_else(|| ed25519_message(text, time));
+    let message = message.unwrap_or_else(|| Cosigned::new(text).at(time).to_vec());
     let bytes = [time.to_be_bytes().as_slice(), &key.sign(&message, randomness)].concat();
     NoteSignature { name: vkey.name.clone(), id: vkey.id, bytes }
 }
@@ -122,6 +133,19 @@ pub fn sign_hedged(text: &str, time: u64, key: &Skey, randomness: &[u8; 32]) -> 
 /// # Errors
 /// [`CosignatureError`], in the order of its variants.
 pub fn verify(text: &str, line: &NoteSignature, key: &Vkey) -> Result<u64, CosignatureError> {
+    signed_at(&mut Cosigned::new(text), line, key)?
+        .ok_or_else(|| CosignatureError::BadSignature { name: key.name.clone(), id: key.id })
+}
+
+/// The time at which a line was signed; `None` if its signature does not verify.
+///
+/// # Errors
+/// [`CosignatureError`], all but [`CosignatureError::BadSignature`].
+pub(crate) fn signed_at(
+    cosigned: &mut Cosigned<'_>,
+    line: &NoteSignature,
+    key: &Vkey,
+) -> Result<Option<u64>, CosignatureError> {
     if !key.kind.signs_as_witness() || !key.made(line) {
         return Err(CosignatureError::OtherKey { name: key.name.clone(), id: key.id });
     }
@@ -131,15 +155,13 @@ pub fn verify(text: &str, line: &NoteSignature, key: &Vkey) -> Result<u64, Cosig
     if time == 0 || i64::try_from(time).is_err() {
         return Err(CosignatureError::Time(time));
     }
-    let message = if ml_dsa {
-        ml_dsa_checkpoint_message(&key.name, time, &Checkpoint::parse(text)?)
+    let valid = if ml_dsa {
+        let message = ml_dsa_checkpoint_message(&key.name, time, &Checkpoint::parse(cosigned.text)?);
+        message.is_some_and(|message| key.verify(&message, signature))
     } else {
-        Some(ed25519_message(text, time))
+        key.verify(cosigned.at(time), signature)
     };
-    if !message.is_some_and(|message| key.verify(&message, signature)) {
-        return Err(CosignatureError::BadSignature { name: key.name.clone(), id: key.id });
-    }
-    Ok(time)
+    Ok(valid.then_some(time))
 }
 
 /// Cosigns a subtree: what a witness answers to a request that [`crate::witness::judge_subtree`] accepted. Its time is 0.
@@ -196,7 +218,6 @@ fn split(line: &NoteSignature, signature_bytes: usize) -> Result<(u64, &[u8]), C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::format;
 
     #[test]
     fn what_is_no_cosignature() {

@@ -394,12 +394,14 @@ impl Note {
         }
         let all = core::str::from_utf8(bytes).map_err(|error| NoteError::Characters(error.valid_up_to()))?;
         // SPEC: "MUST NOT contain any ASCII control characters (those below U+0020) other than newline."
-        if let Some(at) = bytes.iter().position(|byte| *byte < 0x20 && *byte != b'\n') {
-            return Err(NoteError::Characters(at));
+        let control = |byte: &u8| *byte < 0x20 && *byte != b'\n';
+        // All bytes are looked at before the first such one is searched for: so the processor takes many at a time.
+        if bytes.iter().fold(false, |any, byte| any | control(byte)) {
+            return Err(NoteError::Characters(bytes.iter().position(control).unwrap_or_default()));
         }
         // SPEC: "the text is separated from the signatures by the last empty line in the note."
-        let at = all.rfind("\n\n").ok_or(NoteError::Form)?;
-        let (text, rest) = all.split_at_checked(at.saturating_add(1)).ok_or(NoteError::Form)?;
+        let mut ends = all.rmatch_indices('\n').filter_map(|(at, _)| all.split_at_checked(at));
+        let (text, rest) = ends.find(|(text, _)| text.ends_with('\n')).ok_or(NoteError::Form)?;
         let lines = rest.strip_prefix('\n').and_then(|lines| lines.strip_suffix('\n')).ok_or(NoteError::Form)?;
         let mut signatures = Vec::new();
         for line in lines.split('\n') {

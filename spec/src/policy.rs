@@ -1,10 +1,10 @@
 #![doc = include_str!("../policy.md")]
 
-use crate::cosignature;
+use crate::cosignature::{self, Cosigned};
 use crate::encoding;
 use crate::note::{KeyError, KeyKind, MAX_SIGNATURES, Note, NoteSignature, Vkey};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
-use core::{fmt, ops::RangeInclusive};
+use core::{cmp::Reverse, fmt, ops::RangeInclusive};
 
 /// The most bytes a policy may have: room for the largest keys in as many lines as are read.
 pub const MAX_POLICY_BYTES: usize = 1 << 18;
@@ -404,18 +404,19 @@ impl Policy {
     /// beyond [`MAX_AHEAD_S`] are verified, within the same bound again, only when the others do not meet the policy.
     pub fn evaluate(&self, note: &Note, now: Option<u64>) -> Evaluation {
         let limit = now.map_or(u64::MAX, |now| now.saturating_add(MAX_AHEAD_S));
-        let (mut times, mut bad) = (Vec::new(), Vec::new());
+        let mut lines = Lines::of(note);
+        let (mut times, mut bad) = (Vec::with_capacity(self.witnesses.len()), Vec::new());
         for (at, witness) in self.witnesses.iter().enumerate() {
-            times.push(latest(note, &witness.vkey, 0..=limit, |line| bad.push(BadLine { witness: at, line })));
+            times.push(lines.latest(&witness.vkey, 0..=limit, |line| bad.push(BadLine { witness: at, line })));
         }
         let mut evaluation = Evaluation { times, later: false, bad };
-        let claimed = note.signatures.iter().take(MAX_SIGNATURES).any(|line| claim(line) > limit);
+        let claimed = lines.claims.iter().any(|(_, time, _)| time.0 > limit);
         if let Some(beyond) = limit.checked_add(1).filter(|_| claimed && !evaluation.met(self)) {
             let Evaluation { times, bad, .. } = &mut evaluation;
             let mut any = Vec::new();
             for ((at, witness), time) in self.witnesses.iter().enumerate().zip(times.iter()) {
                 let bad = |line| bad.push(BadLine { witness: at, line });
-                any.push(time.is_some() || latest(note, &witness.vkey, beyond..=u64::MAX, bad).is_some());
+                any.push(time.is_some() || lines.latest(&witness.vkey, beyond..=u64::MAX, bad).is_some());
             }
             evaluation.later = self.quorum_met(|witness| any.get(witness).copied().unwrap_or(false));
         }
@@ -663,28 +664,41 @@ fn parse_threshold(octets: &[u8], members: usize) -> Result<usize, PolicyErrorKi
         .ok_or(PolicyErrorKind::Threshold { threshold, members })
 }
 
-/// The time that a line claims. One too short for a time claims none: it comes last.
-fn claim(line: &NoteSignature) -> u64 {
-    line.bytes.first_chunk().map_or(0, |time| u64::from_be_bytes(*time))
+/// The lines of a note, to be asked for the latest by each of many keys.
+struct Lines<'a> {
+    note: &'a Note,
+    /// What each line claims: its key ID, its time; and its index. In this order the latest of a key comes first.
+    claims: Vec<(u32, Reverse<u64>, usize)>,
+    cosigned: Cosigned<'a>,
 }
 
-/// The latest time among the key's lines that verify and whose time is in the range.
-fn latest(note: &Note, key: &Vkey, range: RangeInclusive<u64>, mut bad: impl FnMut(usize)) -> Option<u64> {
-    let mut lines = Vec::new();
-    for (at, line) in note.signatures.iter().enumerate().take(MAX_SIGNATURES) {
-        let time = claim(line);
-        if key.made(line) && range.contains(&time) {
-            lines.push((time, at, line));
-        }
+impl<'a> Lines<'a> {
+    fn of(note: &'a Note) -> Self {
+        // A line too short for a time claims none: it comes last among those of its key.
+        let time = |line: &NoteSignature| line.bytes.first_chunk().map_or(0, |time| u64::from_be_bytes(*time));
+        let lines = note.signatures.iter().enumerate().take(MAX_SIGNATURES);
+        let mut claims: Vec<_> = lines.map(|(at, line)| (line.id, Reverse(time(line)), at)).collect();
+        claims.sort_unstable();
+        Self { note, claims, cosigned: Cosigned::new(&note.text) }
     }
-    lines.sort_by_key(|(time, _, _)| core::cmp::Reverse(*time));
-    for (_, at, line) in lines.into_iter().take(MAX_TRIES_PER_KEY) {
-        match cosignature::verify(&note.text, line, key) {
-            Ok(time) => return Some(time),
-            Err(_) => bad(at),
+
+    /// The latest time among the key's lines that verify and whose time is in the range.
+    fn latest(&mut self, key: &Vkey, range: RangeInclusive<u64>, mut bad: impl FnMut(usize)) -> Option<u64> {
+        let Self { note, claims, cosigned } = self;
+        let first = claims.partition_point(|(id, ..)| *id < key.id);
+        let claims = claims.iter().skip(first).take_while(|(id, ..)| *id == key.id);
+        let lines = claims
+            .filter(|(_, time, _)| range.contains(&time.0))
+            .filter_map(|(.., at)| Some((*at, note.signatures.get(*at)?)))
+            .filter(|(_, line)| key.made(line));
+        for (at, line) in lines.take(MAX_TRIES_PER_KEY) {
+            match cosignature::signed_at(cosigned, line, key) {
+                Ok(Some(time)) => return Some(time),
+                Ok(None) | Err(_) => bad(at),
+            }
         }
+        None
     }
-    None
 }
 
 /// A line that names a witness's key and does not verify.
