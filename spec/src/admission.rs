@@ -4,6 +4,7 @@ use crate::record::{self, Digest, Kind, Predicate, Record, Statement};
 use crate::state::{self, MAX_TARGETS};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::{string::String, vec, vec::Vec};
+use core::cell::OnceCell;
 
 mod authority;
 mod build;
@@ -103,7 +104,7 @@ pub fn needs(record: &Record) -> Vec<Look> {
 /// # Errors
 /// [`Corrupt`]: a row cannot be read.
 pub fn needs_more(record: &Record, rows: &Rows) -> Result<Vec<Look>, Corrupt> {
-    let mut looks = signatures::needs_more(record, rows)?;
+    let mut looks = Vec::new();
     let namespaces = match &record.statement.predicate {
         Predicate::Authority(_) | Predicate::Policy(_) | Predicate::Access(_) => Vec::new(),
         Predicate::Source(source) => {
@@ -111,8 +112,8 @@ pub fn needs_more(record: &Record, rows: &Rows) -> Result<Vec<Look>, Corrupt> {
             covering.map(String::from).into_iter().collect()
         }
         Predicate::Build(build) => {
-            let (facts, candidates) = build::needs_more(build, rows)?;
-            looks.extend(facts);
+            let (more, candidates) = build::needs_more(build, rows)?;
+            looks.extend(more);
             candidates
         }
         Predicate::Update(update) => {
@@ -126,6 +127,7 @@ pub fn needs_more(record: &Record, rows: &Rows) -> Result<Vec<Look>, Corrupt> {
             Vec::new()
         }
         Predicate::Withdrawal(withdrawal) => {
+            looks.extend(signatures::needs_more(record, rows)?);
             looks.extend(withdrawal::needs_more(withdrawal, &digests(&record.statement), rows)?);
             Vec::new()
         }
@@ -223,9 +225,11 @@ impl At<'_> {
 
     /// The valid signatures by keys that are trusted.
     fn signers(&self, trusted: &[Trusted]) -> Signatures {
-        let pae = record::pae(&self.record.payload);
+        // Made only where a signature was not checked before.
+        let pae = OnceCell::new();
+        let pae = || pae.get_or_init(|| record::pae(&self.record.payload));
         signatures::signers(&self.record.signatures, trusted, |keyid, key, sig| {
-            (self.checked)(keyid, sig).unwrap_or_else(|| key.verify(&pae, sig))
+            (self.checked)(keyid, sig).unwrap_or_else(|| key.verify(pae(), sig))
         })
     }
 

@@ -41,8 +41,13 @@ pub(crate) fn decimal(text: &str) -> Option<u64> {
 
 /// Encodes lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let digit = |nibble: u8| match nibble {
+        0..=9 => char::from(b'0'.saturating_add(nibble)),
+        _ => char::from(b'a'.saturating_add(nibble.saturating_sub(10))),
+    };
+    let mut out = String::with_capacity(bytes.len().saturating_mul(2));
+    bytes.iter().for_each(|byte| out.extend([digit(byte >> 4), digit(byte & 15)]));
+    out
 }
 
 /// Decodes lower-case hex of exactly `N` bytes.

@@ -94,9 +94,8 @@ impl fmt::Debug for Digest {
 ///
 /// Shapes: `DSSEv1 28 application/vnd.in-toto+json ` ‖ length as a decimal ‖ space ‖ payload.
 pub fn pae(payload: &[u8]) -> Vec<u8> {
-    let mut out = format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).into_bytes();
-    out.extend_from_slice(payload);
-    out
+    let head = format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len());
+    [head.as_bytes(), payload].concat()
 }
 
 /// A signature as it was submitted: nothing is known of it yet.
@@ -229,12 +228,12 @@ pub fn envelope(payload: &[u8], signatures: &[(Digest, Vec<u8>)]) -> Result<Vec<
     fields::count("signatures", sorted.len(), 1, MAX_SIGNATURES)?;
     // Base64 never shrinks, so this bounds the work before it is done.
     at_most_bytes("the entry", payload.len(), MAX_ENTRY_BYTES)?;
-    let mut out = String::from(PREFIX);
-    out.push_str(&encoding::base64(payload));
-    out.push_str(MIDDLE);
+    let mut out = [PREFIX, &encoding::base64(payload), MIDDLE].concat();
     for (at, (keyid, sig)) in sorted.into_iter().enumerate() {
-        let comma = if at == 0 { "" } else { "," };
-        out.push_str(&format!(r#"{comma}{{"keyid":"{keyid}","sig":"{}"}}"#, encoding::base64(sig)));
+        let before = if at == 0 { r#"{"keyid":""# } else { r#",{"keyid":""# };
+        for part in [before, &encoding::hex(&keyid.0), r#"","sig":""#, &encoding::base64(sig), r#""}"#] {
+            out.push_str(part);
+        }
     }
     out.push_str("]}");
     at_most_bytes("the entry", out.len(), MAX_ENTRY_BYTES)?;

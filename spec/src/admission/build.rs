@@ -11,12 +11,14 @@ use crate::state::{self, BuildValue};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::{string::String, vec, vec::Vec};
 
-/// What the build's dependencies lead to in the namespaces that it is tried for, and those namespaces.
+/// What the build's dependencies lead to in the namespaces that it is tried for, with the looks of [`signatures::needs_more`];
+/// and those namespaces.
 pub(super) fn needs_more(build: &Build, rows: &Rows) -> Result<(Vec<Look>, Vec<String>), Corrupt> {
     let matches = matches(build, rows)?;
     let candidates = candidates(&matches);
     let tried = matches.iter().filter(|found| candidates.contains(&found.namespace));
-    Ok((tried.map(|found| Look::fact(found.index)).collect(), candidates))
+    let authorities = candidates.iter().map(|namespace| Look::namespace(namespace));
+    Ok((tried.map(|found| Look::fact(found.index)).chain(authorities).collect(), candidates))
 }
 
 impl At<'_> {

@@ -47,7 +47,7 @@ pub fn needs(record: &Record) -> Vec<Look> {
     }
 }
 
-/// The rows that it needs once the first are answered; a part of [`super::needs_more`].
+/// The rows that it needs once the first are answered; a part of [`super::needs_more`]. Only builds and withdrawals need any.
 ///
 /// # Errors
 /// [`Corrupt`]: a row cannot be read.
