@@ -118,6 +118,33 @@ mod tests {
         }
     }
 
+    /// What was found wrong in implementations was mostly how they read hints: the last 84 bytes.
+    #[test]
+    fn two_implementations_refuse_alike() {
+        let (secret, public) = SecretKey::from_seed(&[1; 32]);
+        let theirs = ExpandedSigningKey::<MlDsa44>::from_seed(&[1; 32].into()).verifying_key();
+        let verify = |signature: &[u8]| {
+            let theirs = Signature::try_from(signature)
+                .is_ok_and(|signature| theirs.verify_with_context(b"message", &[], &signature));
+            assert_eq!(public.verify(b"message", signature), theirs);
+            theirs
+        };
+        let good = secret.sign(b"message", &[0; 32]);
+        assert!(verify(&good));
+        let hints = good.len() - 84;
+        for at in (0..hints).step_by(97).chain(hints..good.len()) {
+            for byte in [0, 1, good[at] ^ 1, good[at].wrapping_add(1), good[at] ^ 0x80, 79, 80, 81, 0xff] {
+                let mut bad = good.clone();
+                bad[at] = byte;
+                assert_eq!(verify(&bad), byte == good[at], "byte {at} is {byte}");
+            }
+        }
+        // Two hints of one polynomial in the other order: the same set, in a form that nobody writes.
+        let mut swapped = good.clone();
+        swapped.swap(hints, hints + 1);
+        assert!(good[hints] < good[hints + 1] && !verify(&swapped));
+    }
+
     #[test]
     fn what_does_not_verify() {
         let (secret, public) = SecretKey::from_seed(&[1; 32]);

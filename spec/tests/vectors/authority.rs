@@ -835,11 +835,10 @@ fn strict() -> Vec<Vector> {
     let raw = ::p256::ecdsa::Signature::from_der(&der).unwrap().to_bytes().to_vec();
     let mut zero_before = vec![0x30, der[1] + 1, 0x02, der[3] + 1, 0];
     zero_before.extend(&der[4..]);
-    let with_context = {
-        use fips204::traits::{KeyGen as _, Signer as _};
-        let (_, secret) = fips204::ml_dsa_44::KG::keygen_from_seed(&[1; 32]);
-        secret.try_sign_with_seed(&[0; 32], &pae(PAYLOAD), b"glarus").unwrap()
-    };
+    let with_context = ::ml_dsa::ExpandedSigningKey::<::ml_dsa::MlDsa44>::from_seed(&[1; 32].into())
+        .sign_deterministic(&pae(PAYLOAD), b"glarus")
+        .unwrap()
+        .encode();
     let ed25519 = "The second half of an Ed25519 signature is below the group's order.";
     vec![
         beside("signatures-empty", &two, "No bytes are no signature.", &[]),

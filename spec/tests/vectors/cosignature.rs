@@ -5,8 +5,7 @@ use super::format::{C2SP, Vector, base64};
 use super::keys::{ORIGIN, TIME, add_group_order, checkpoint, log_signs, skey, small_order_r, witness, witness_ml_dsa};
 use super::note::{checkpoint_error, note_error, vkeys};
 use ed25519_dalek::Signer as _;
-use fips204::ml_dsa_44;
-use fips204::traits::{KeyGen as _, SerDes as _, Signer as _, Verifier as _};
+use ml_dsa::{EncodedVerifyingKey, ExpandedSigningKey, MlDsa44, Signature, VerifyingKey};
 use spec::cosignature::{self, CosignatureError};
 use spec::note::{KeyKind, MAX_NAME_BYTES, Note, NoteSignature, Skey, Vkey};
 
@@ -31,8 +30,8 @@ pub fn run(vector: &Vector) -> String {
 fn verify_message(message: &[u8], line: &NoteSignature, key: &Vkey) {
     let signature = &line.bytes[8..];
     if key.kind == KeyKind::CosignatureMlDsa44 {
-        let key = ml_dsa_44::PublicKey::try_from_bytes(key.public().try_into().unwrap()).unwrap();
-        assert!(key.verify(message, signature.try_into().unwrap(), &[]));
+        let key = VerifyingKey::<MlDsa44>::decode(&EncodedVerifyingKey::<MlDsa44>::try_from(key.public()).unwrap());
+        assert!(key.verify_with_context(message, &[], &Signature::try_from(signature).unwrap()));
     } else {
         let key = ed25519_dalek::VerifyingKey::from_bytes(key.public().try_into().unwrap()).unwrap();
         key.verify_strict(message, &ed25519_dalek::Signature::from_slice(signature).unwrap()).unwrap();
@@ -102,8 +101,8 @@ fn sign_ed25519(message: &[u8]) -> Vec<u8> {
 
 /// What witness 1 signs with its ML-DSA-44 key, whatever it is.
 pub fn sign_ml_dsa(message: &[u8], context: &[u8]) -> Vec<u8> {
-    let (_, secret) = ml_dsa_44::KG::keygen_from_seed(&[102; 32]);
-    secret.try_sign_with_seed(&[0; 32], message, context).unwrap().to_vec()
+    let key = ExpandedSigningKey::<MlDsa44>::from_seed(&[102; 32].into());
+    key.sign_deterministic(message, context).unwrap().encode().to_vec()
 }
 
 /// Lines of type 0x04: their bytes.
