@@ -168,7 +168,7 @@ fn what_is_read_is_what_serde_json_reads() {
 
 /// The same for the accepted JSON of all chapters, which is longer; of more than 2,048 bytes nothing else is to be seen.
 #[test]
-#[ignore = "three minutes: every change of one byte of every accepted JSON text"]
+#[ignore = "five minutes: every change of one byte of every accepted JSON text"]
 fn every_json_is_what_serde_json_reads() {
     let vectors = [super::record::make(), super::authority::make(), super::api::make(), super::bundle::make()].concat();
     let vectors = vectors.iter().filter(|vector| vector.get("expect") == "accept");

@@ -165,7 +165,7 @@ fn mangled_texts_are_refused_or_themselves() {
 }
 
 #[test]
-#[ignore = "ten minutes on two cores: every change of one byte of every accepted text"]
+#[ignore = "up to half an hour on two cores: every change of one byte of every accepted text"]
 fn every_mangled_text_is_refused_or_itself() {
     mangle_all(Effort::All);
 }
