@@ -194,7 +194,9 @@ fn cosigned(log: KeyKind, witness: KeyKind, count: u8) -> (Policy, Note) {
         KeyKind::Ed25519 => checkpoint::sign(&checkpoint, &log),
         _ => cosignature::sign(&text, 1_795_430_000, &log),
     });
-    note.signatures.extend(witnesses.iter().map(|witness| cosignature::sign(&text, 1_795_430_000, witness)));
+    // Each at a second of its own: the message of an Ed25519 cosignature has its time in it, and is another each time.
+    let times = 1_795_430_000..;
+    note.signatures.extend(witnesses.iter().zip(times).map(|(witness, time)| cosignature::sign(&text, time, witness)));
     let mut policy = format!("log {}\n", log.vkey());
     for (at, witness) in witnesses.iter().enumerate() {
         policy += &format!("witness w{at} {}\n", witness.vkey());

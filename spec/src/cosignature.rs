@@ -5,7 +5,7 @@ use crate::merkle::Hash;
 use crate::ml_dsa;
 use crate::note::{KeyKind, NoteSignature, Skey, Vkey};
 use crate::proof::subtree::Subtree;
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use core::ops::Range;
 
 /// Why a line is not a cosignature of the checkpoint by the key.
@@ -49,25 +49,27 @@ pub enum CosignatureError {
 const TIME_BYTES: usize = 8;
 const LABEL: &[u8; 12] = b"subtree/v1\n\0";
 
-/// A checkpoint's text, and the message over it that Ed25519 cosignatures of one time sign.
+/// A checkpoint's text, and the message over it that an Ed25519 cosignature of some time signs.
 ///
-/// Witnesses who are asked at once mostly answer in the same second: to verify all their lines, the message is made once.
+/// To verify many lines, one buffer holds the message of each in its turn.
 pub(crate) struct Cosigned<'a> {
     text: &'a str,
-    time: u64,
     message: String,
 }
 
 impl<'a> Cosigned<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, time: 0, message: String::new() }
+        Self { text, message: String::new() }
     }
 
     fn at(&mut self, time: u64) -> &[u8] {
-        if self.message.is_empty() || self.time != time {
-            self.time = time;
-            self.message = format!("cosignature/v1\ntime {time}\n{}", self.text);
-        }
+        self.message.clear();
+        // The two lines before the text, with the longest time, have 41 bytes.
+        self.message.reserve(self.text.len().saturating_add(41));
+        self.message.push_str("cosignature/v1\ntime ");
+        self.message.push_str(itoa::Buffer::new().format(time));
+        self.message.push('\n');
+        self.message.push_str(self.text);
         self.message.as_bytes()
     }
 }
@@ -133,22 +135,22 @@ pub fn sign_hedged(text: &str, time: u64, key: &Skey, randomness: &[u8; 32]) -> 
 /// # Errors
 /// [`CosignatureError`], in the order of its variants.
 pub fn verify(text: &str, line: &NoteSignature, key: &Vkey) -> Result<u64, CosignatureError> {
+    if !key.kind.signs_as_witness() || !key.made(line) {
+        return Err(CosignatureError::OtherKey { name: key.name.clone(), id: key.id });
+    }
     signed_at(&mut Cosigned::new(text), line, key)?
         .ok_or_else(|| CosignatureError::BadSignature { name: key.name.clone(), id: key.id })
 }
 
-/// The time at which a line was signed; `None` if its signature does not verify.
+/// The time at which a line that a cosigner's key made was signed; `None` if its signature does not verify.
 ///
 /// # Errors
-/// [`CosignatureError`], all but [`CosignatureError::BadSignature`].
+/// [`CosignatureError`], all but [`CosignatureError::OtherKey`] and [`CosignatureError::BadSignature`].
 pub(crate) fn signed_at(
     cosigned: &mut Cosigned<'_>,
     line: &NoteSignature,
     key: &Vkey,
 ) -> Result<Option<u64>, CosignatureError> {
-    if !key.kind.signs_as_witness() || !key.made(line) {
-        return Err(CosignatureError::OtherKey { name: key.name.clone(), id: key.id });
-    }
     let ml_dsa = key.kind == KeyKind::CosignatureMlDsa44;
     let (time, signature) = split(line, if ml_dsa { ml_dsa::SIGNATURE_BYTES } else { 64 })?;
     // SPEC: "It MUST NOT exceed 2^63 - 1"; tlog-witness: "the timestamp MUST NOT be zero."
@@ -218,6 +220,7 @@ fn split(line: &NoteSignature, signature_bytes: usize) -> Result<(u64, &[u8]), C
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn what_is_no_cosignature() {
@@ -237,6 +240,14 @@ mod tests {
         assert_eq!(verify(text, &sign(text, 1 << 63, &key), vkey), Err(CosignatureError::Time(1 << 63)));
         let as_log = Skey::from_seed("w", KeyKind::Ed25519, [1; 32]).unwrap();
         assert!(matches!(verify(text, &sign(text, 5, &as_log), as_log.vkey()), Err(CosignatureError::OtherKey { .. })));
+    }
+
+    #[test]
+    fn one_text_at_many_times() {
+        let mut cosigned = Cosigned::new("o\n1\nr\n");
+        for time in [5, 5, 17, 6, u64::MAX, 0, 1_795_430_000, 1_795_430_001, 9] {
+            assert_eq!(cosigned.at(time), format!("cosignature/v1\ntime {time}\no\n1\nr\n").as_bytes());
+        }
     }
 
     const TEXT: &str = "example.com/log\n7\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n";

@@ -389,8 +389,8 @@ impl Policy {
     /// `quorum none` is always met.
     pub fn quorum_met(&self, cosigned: impl Fn(usize) -> bool) -> bool {
         let Quorum::Of(top) = self.quorum else { return true };
-        let met = self
-            .fold(cosigned, |group, members| members.into_iter().filter(|member| *member).count() >= group.threshold);
+        let met =
+            self.fold(cosigned, |group, members| members.iter().filter(|member| **member).count() >= group.threshold);
         met.of(top).unwrap_or(false)
     }
 
@@ -405,7 +405,8 @@ impl Policy {
     pub fn evaluate(&self, note: &Note, now: Option<u64>) -> Evaluation {
         let limit = now.map_or(u64::MAX, |now| now.saturating_add(MAX_AHEAD_S));
         let mut lines = Lines::of(note);
-        let (mut times, mut bad) = (Vec::with_capacity(self.witnesses.len()), Vec::new());
+        let room = self.witnesses.len();
+        let (mut times, mut bad) = (Vec::with_capacity(room), Vec::with_capacity(room));
         for (at, witness) in self.witnesses.iter().enumerate() {
             times.push(lines.latest(&witness.vkey, 0..=limit, |line| bad.push(BadLine { witness: at, line })));
         }
@@ -424,12 +425,14 @@ impl Policy {
     }
 
     /// Works out a value for each witness and, from those of their members, for each group.
-    fn fold<T: Copy>(&self, witness: impl Fn(usize) -> T, group: impl Fn(&PolicyGroup, Vec<T>) -> T) -> Folded<T> {
+    fn fold<T: Copy>(&self, witness: impl Fn(usize) -> T, group: impl Fn(&PolicyGroup, &mut [T]) -> T) -> Folded<T> {
         let witnesses = (0..self.witnesses.len()).map(witness).collect();
         let mut folded = Folded { witnesses, groups: Vec::with_capacity(self.groups.len()) };
+        let mut members = Vec::new();
         for one in &self.groups {
-            let members = one.members.iter().filter_map(|member| folded.of(*member)).collect();
-            folded.groups.push(group(one, members));
+            members.clear();
+            members.extend(one.members.iter().filter_map(|member| folded.of(*member)));
+            folded.groups.push(group(one, &mut members));
         }
         folded
     }
@@ -768,7 +771,7 @@ impl Evaluation {
     fn fold(&self, policy: &Policy) -> Folded<Option<u64>> {
         policy.fold(
             |witness| self.witness(witness),
-            |group, mut times| {
+            |group, times| {
                 times.sort_unstable_by(|a, b| b.cmp(a));
                 times.get(group.threshold.saturating_sub(1)).copied().flatten()
             },
