@@ -135,22 +135,22 @@ pub fn sign_hedged(text: &str, time: u64, key: &Skey, randomness: &[u8; 32]) -> 
 /// # Errors
 /// [`CosignatureError`], in the order of its variants.
 pub fn verify(text: &str, line: &NoteSignature, key: &Vkey) -> Result<u64, CosignatureError> {
-    if !key.kind.signs_as_witness() || !key.made(line) {
-        return Err(CosignatureError::OtherKey { name: key.name.clone(), id: key.id });
-    }
     signed_at(&mut Cosigned::new(text), line, key)?
         .ok_or_else(|| CosignatureError::BadSignature { name: key.name.clone(), id: key.id })
 }
 
-/// The time at which a line that a cosigner's key made was signed; `None` if its signature does not verify.
+/// The time at which a line was signed; `None` if its signature does not verify.
 ///
 /// # Errors
-/// [`CosignatureError`], all but [`CosignatureError::OtherKey`] and [`CosignatureError::BadSignature`].
+/// [`CosignatureError`], all but [`CosignatureError::BadSignature`].
 pub(crate) fn signed_at(
     cosigned: &mut Cosigned<'_>,
     line: &NoteSignature,
     key: &Vkey,
 ) -> Result<Option<u64>, CosignatureError> {
+    if !key.kind.signs_as_witness() || !key.made(line) {
+        return Err(CosignatureError::OtherKey { name: key.name.clone(), id: key.id });
+    }
     let ml_dsa = key.kind == KeyKind::CosignatureMlDsa44;
     let (time, signature) = split(line, if ml_dsa { ml_dsa::SIGNATURE_BYTES } else { 64 })?;
     // SPEC: "It MUST NOT exceed 2^63 - 1"; tlog-witness: "the timestamp MUST NOT be zero."
