@@ -832,6 +832,16 @@ mod tests {
         Note { text: TEXT.into(), signatures }
     }
 
+    /// Anyone may write a key ID beside a name of his own, and a later time.
+    #[test]
+    fn lines_of_another_name() {
+        let (policy, own) = (flat(1, 1), line(1, NOW));
+        let others = (1..=5).map(|at| NoteSignature { name: "else.example".into(), ..line(1, NOW + at) });
+        let note = note(others.chain([own]).collect());
+        let expected = Evaluation { times: vec![Some(NOW)], later: false, bad: vec![] };
+        assert_eq!(policy.evaluate(&note, None), expected);
+    }
+
     #[test]
     fn two_levels() {
         let policy = policy(
