@@ -426,13 +426,14 @@ impl Policy {
 
     /// Works out a value for each witness and, from those of their members, for each group.
     fn fold<T: Copy>(&self, witness: impl Fn(usize) -> T, group: impl Fn(&PolicyGroup, &mut [T]) -> T) -> Folded<T> {
-        let witnesses = (0..self.witnesses.len()).map(witness).collect();
-        let mut folded = Folded { witnesses, groups: Vec::with_capacity(self.groups.len()) };
-        let mut members = Vec::new();
+        let witnesses = self.witnesses.len();
+        let mut folded = Folded { witnesses, values: Vec::with_capacity(witnesses.saturating_add(self.groups.len())) };
+        folded.values.extend((0..witnesses).map(witness));
+        let mut members = Vec::with_capacity(witnesses);
         for one in &self.groups {
             members.clear();
             members.extend(one.members.iter().filter_map(|member| folded.of(*member)));
-            folded.groups.push(group(one, &mut members));
+            folded.values.push(group(one, &mut members));
         }
         folded
     }
@@ -473,16 +474,18 @@ impl Policy {
 
 /// A value for each witness and each group.
 struct Folded<T> {
-    witnesses: Vec<T>,
-    groups: Vec<T>,
+    /// How many of the values are the witnesses'; the groups' come after them.
+    witnesses: usize,
+    values: Vec<T>,
 }
 
 impl<T: Copy> Folded<T> {
     fn of(&self, member: Member) -> Option<T> {
-        match member {
-            Member::Witness(at) => self.witnesses.get(at).copied(),
-            Member::Group(at) => self.groups.get(at).copied(),
-        }
+        let at = match member {
+            Member::Witness(at) => at,
+            Member::Group(at) => self.witnesses.saturating_add(at),
+        };
+        self.values.get(at).copied()
     }
 }
 
