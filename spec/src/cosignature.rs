@@ -54,23 +54,30 @@ const LABEL: &[u8; 12] = b"subtree/v1\n\0";
 /// To verify many lines, one buffer holds the message of each in its turn.
 pub(crate) struct Cosigned<'a> {
     text: &'a str,
-    message: String,
+    message: Vec<u8>,
+    /// Where in the message the time stands.
+    time: Range<usize>,
 }
+
+const BEFORE_TIME: &[u8] = b"cosignature/v1\ntime ";
 
 impl<'a> Cosigned<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, message: String::new() }
+        Self { text, message: Vec::new(), time: 0..0 }
     }
 
     fn at(&mut self, time: u64) -> &[u8] {
-        self.message.clear();
-        // The two lines before the text, with the longest time, have 41 bytes.
-        self.message.reserve(self.text.len().saturating_add(41));
-        self.message.push_str("cosignature/v1\ntime ");
-        self.message.push_str(itoa::Buffer::new().format(time));
-        self.message.push('\n');
-        self.message.push_str(self.text);
-        self.message.as_bytes()
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(time).as_bytes();
+        match self.message.get_mut(self.time.clone()) {
+            // Times of today have as many digits as each other: no other byte changes.
+            Some(before) if before.len() == digits.len() => before.copy_from_slice(digits),
+            _ => {
+                self.message = [BEFORE_TIME, digits, b"\n", self.text.as_bytes()].concat();
+                self.time = BEFORE_TIME.len()..BEFORE_TIME.len().saturating_add(digits.len());
+            }
+        }
+        &self.message
     }
 }
 
