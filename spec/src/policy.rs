@@ -268,6 +268,8 @@ pub struct Policy {
     witnesses: Vec<PolicyWitness>,
     groups: Vec<PolicyGroup>,
     quorum: Quorum,
+    /// The key IDs of the witnesses in their order, each with its witness's index.
+    ids: Vec<(u32, usize)>,
 }
 
 impl Policy {
@@ -294,8 +296,10 @@ impl Policy {
         // SPEC: "A policy file must include exactly one quorum line."
         let (quorum, _) = parser.quorum.ok_or_else(|| whole(PolicyErrorKind::NoQuorum))?;
         let logs = parser.logs.into_iter().map(|(log, _)| log).collect();
-        let witnesses = parser.witnesses.into_iter().map(|(witness, _)| witness).collect();
-        Ok(Self { logs, witnesses, groups: parser.groups, quorum })
+        let witnesses: Vec<_> = parser.witnesses.into_iter().map(|(witness, _)| witness).collect();
+        let mut ids: Vec<_> = witnesses.iter().enumerate().map(|(at, witness)| (witness.vkey.id, at)).collect();
+        ids.sort_unstable();
+        Ok(Self { logs, witnesses, groups: parser.groups, quorum, ids })
     }
 
     /// The logs, in the order written.
@@ -404,24 +408,24 @@ impl Policy {
     /// beyond [`MAX_AHEAD_S`] are verified, within the same bound again, only when the others do not meet the policy.
     pub fn evaluate(&self, note: &Note, now: Option<u64>) -> Evaluation {
         let limit = now.map_or(u64::MAX, |now| now.saturating_add(MAX_AHEAD_S));
-        let mut lines = Lines::of(note);
-        let room = self.witnesses.len();
-        let (mut times, mut bad) = (Vec::with_capacity(room), Vec::with_capacity(room));
-        for (at, witness) in self.witnesses.iter().enumerate() {
-            times.push(lines.latest(&witness.vkey, 0..=limit, |line| bad.push(BadLine { witness: at, line })));
-        }
-        let mut evaluation = Evaluation { times, later: false, bad };
+        let mut lines = Lines::of(note, self);
+        let times = alloc::vec![None; self.witnesses.len()];
+        let mut evaluation = Evaluation { times, later: false, bad: Vec::with_capacity(lines.claims.len()) };
+        lines.latest(0..=limit, &mut evaluation.times, &mut evaluation.bad);
         let claimed = lines.claims.iter().any(|(_, time, _)| time.0 > limit);
         if let Some(beyond) = limit.checked_add(1).filter(|_| claimed && !evaluation.met(self)) {
-            let Evaluation { times, bad, .. } = &mut evaluation;
-            let mut any = Vec::new();
-            for ((at, witness), time) in self.witnesses.iter().enumerate().zip(times.iter()) {
-                let bad = |line| bad.push(BadLine { witness: at, line });
-                any.push(time.is_some() || lines.latest(&witness.vkey, beyond..=u64::MAX, bad).is_some());
-            }
-            evaluation.later = self.quorum_met(|witness| any.get(witness).copied().unwrap_or(false));
+            let mut times = evaluation.times.clone();
+            lines.latest(beyond..=u64::MAX, &mut times, &mut evaluation.bad);
+            evaluation.later = self.quorum_met(|witness| times.get(witness).is_some_and(Option::is_some));
         }
         evaluation
+    }
+
+    /// The witness that a line claims to be by.
+    fn claimed(&self, line: &NoteSignature) -> Option<usize> {
+        let first = self.ids.partition_point(|(id, _)| *id < line.id);
+        let ids = self.ids.iter().skip(first).take_while(|(id, _)| *id == line.id);
+        ids.map(|(_, at)| *at).find(|at| self.witnesses.get(*at).is_some_and(|witness| witness.vkey.made(line)))
     }
 
     /// Works out a value for each witness and, from those of their members, for each group.
@@ -670,40 +674,42 @@ fn parse_threshold(octets: &[u8], members: usize) -> Result<usize, PolicyErrorKi
         .ok_or(PolicyErrorKind::Threshold { threshold, members })
 }
 
-/// The lines of a note, to be asked for the latest by each of many keys.
+/// The lines of a note that claim to be by a policy's witnesses.
 struct Lines<'a> {
     note: &'a Note,
-    /// What each line claims: its key ID, its time; and its index. In this order the latest of a key comes first.
-    claims: Vec<(u32, Reverse<u64>, usize)>,
+    policy: &'a Policy,
+    /// What each claims: its witness, by the index, and its time; and its own index. In this order a witness's latest comes first.
+    claims: Vec<(usize, Reverse<u64>, usize)>,
     cosigned: Cosigned<'a>,
 }
 
 impl<'a> Lines<'a> {
-    fn of(note: &'a Note) -> Self {
+    fn of(note: &'a Note, policy: &'a Policy) -> Self {
         // A line too short for a time claims none: it comes last among those of its key.
         let time = |line: &NoteSignature| line.bytes.first_chunk().map_or(0, |time| u64::from_be_bytes(*time));
         let lines = note.signatures.iter().enumerate().take(MAX_SIGNATURES);
-        let mut claims: Vec<_> = lines.map(|(at, line)| (line.id, Reverse(time(line)), at)).collect();
+        let mut claims = Vec::with_capacity(lines.len());
+        claims.extend(lines.filter_map(|(at, line)| Some((policy.claimed(line)?, Reverse(time(line)), at))));
         claims.sort_unstable();
-        Self { note, claims, cosigned: Cosigned::new(&note.text) }
+        Self { note, policy, claims, cosigned: Cosigned::new(&note.text) }
     }
 
-    /// The latest time among the key's lines that verify and whose time is in the range.
-    fn latest(&mut self, key: &Vkey, range: RangeInclusive<u64>, mut bad: impl FnMut(usize)) -> Option<u64> {
-        let Self { note, claims, cosigned } = self;
-        let first = claims.partition_point(|(id, ..)| *id < key.id);
-        let claims = claims.iter().skip(first).take_while(|(id, ..)| *id == key.id);
-        let lines = claims
-            .filter(|(_, time, _)| range.contains(&time.0))
-            .filter_map(|(.., at)| Some((*at, note.signatures.get(*at)?)))
-            .filter(|(_, line)| key.made(line));
-        for (at, line) in lines.take(MAX_TRIES_PER_KEY) {
-            match cosignature::signed_at(cosigned, line, key) {
-                Ok(Some(time)) => return Some(time),
-                Ok(None) | Err(_) => bad(at),
+    /// Puts, for each witness that has no time yet, the latest among its lines that verify and whose time is in the range.
+    fn latest(&mut self, range: RangeInclusive<u64>, times: &mut [Option<u64>], bad: &mut Vec<BadLine>) {
+        for claims in self.claims.chunk_by(|(one, ..), (other, ..)| one == other) {
+            let in_range = claims.iter().filter(|(_, time, _)| range.contains(&time.0));
+            for (witness, _, line) in in_range.take(MAX_TRIES_PER_KEY).copied() {
+                let Some(found @ None) = times.get_mut(witness) else { break };
+                let (Some(key), Some(signature)) = (self.policy.witnesses.get(witness), self.note.signatures.get(line))
+                else {
+                    break;
+                };
+                match cosignature::signed_at(&mut self.cosigned, signature, &key.vkey) {
+                    Ok(Some(time)) => *found = Some(time),
+                    Ok(None) | Err(_) => bad.push(BadLine { witness, line }),
+                }
             }
         }
-        None
     }
 }
 
