@@ -41,31 +41,14 @@ pub(crate) fn decimal(text: &str) -> Option<u64> {
 
 /// Encodes lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| match nibble {
-        0..=9 => char::from(b'0'.saturating_add(nibble)),
-        _ => char::from(b'a'.saturating_add(nibble.saturating_sub(10))),
-    };
-    let mut out = String::with_capacity(bytes.len().saturating_mul(2));
-    bytes.iter().for_each(|byte| out.extend([digit(byte >> 4), digit(byte & 15)]));
-    out
+    base16ct::lower::encode_string(bytes)
 }
 
 /// Decodes lower-case hex of exactly `N` bytes.
 pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != N.checked_mul(2)? {
-        return None;
-    }
-    let nibble = |byte: u8| match byte {
-        b'0'..=b'9' => byte.checked_sub(b'0'),
-        b'a'..=b'f' => byte.checked_sub(b'a')?.checked_add(10),
-        _ => None,
-    };
     let mut out = [0; N];
-    for (slot, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *slot = (nibble(*high)? << 4) | nibble(*low)?;
-    }
-    Some(out)
+    let decoded = base16ct::lower::decode(text, &mut out).ok()?.len();
+    (decoded == N).then_some(out)
 }
 
 #[cfg(test)]

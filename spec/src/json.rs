@@ -119,6 +119,9 @@ impl Object {
     ///
     /// Cost: a sort of the keys.
     pub fn case_collision(&self) -> Option<(&str, &str)> {
+        if all_differ(&self.members, str::eq_ignore_ascii_case) {
+            return None;
+        }
         let mut keys: Vec<&str> = self.members.iter().map(|(key, _)| key.as_str()).collect();
         keys.sort_by(|left, right| compare_folded(left, right));
         keys.windows(2).find_map(|pair| match pair {
@@ -126,6 +129,14 @@ impl Object {
             _ => None,
         })
     }
+}
+
+/// Whether the members are so few that each key is cheaply compared with each other, are ASCII, and all differ.
+fn all_differ(members: &[(String, Value)], equal: impl Fn(&str, &str) -> bool) -> bool {
+    let keys = || members.iter().map(|(key, _)| key.as_str());
+    members.len() <= 16
+        && keys().all(str::is_ascii)
+        && keys().enumerate().all(|(at, key)| keys().take(at).all(|before| !equal(before, key)))
 }
 
 fn compare_folded(left: &str, right: &str) -> Ordering {
@@ -248,12 +259,25 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 /// How many bytes come before the first that a string does not have as it is: quotation mark, backslash, control character.
 fn plain_bytes(text: &str) -> usize {
     let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    // Most strings are long base64: looked at in blocks, which compiles to a few instructions each.
-    let blocks = text.as_bytes().as_chunks::<32>().0.iter();
-    let plain = blocks.take_while(|block| !block.iter().fold(false, |any, byte| any | special(byte))).count();
-    let plain = plain.saturating_mul(32);
-    let rest = text.as_bytes().get(plain..).unwrap_or_default();
-    plain.saturating_add(rest.iter().position(special).unwrap_or(rest.len()))
+    let (blocks, rest) = text.as_bytes().as_chunks::<8>();
+    let mut blocks = blocks.iter().map(|block| special_bits(u64::from_le_bytes(*block))).enumerate();
+    match blocks.find(|(_, bits)| *bits != 0) {
+        Some((block, bits)) => block.saturating_mul(8).saturating_add(bits.trailing_zeros() as usize / 8),
+        None => {
+            let before = text.len().saturating_sub(rest.len());
+            before.saturating_add(rest.iter().position(special).unwrap_or(rest.len()))
+        }
+    }
+}
+
+/// Eight bytes at once, the first the lowest: the lowest bit set is the highest of the first special byte.
+///
+/// Of a byte below another, what a subtraction borrows reaches those after it alone: only the lowest bit set is exact.
+fn special_bits(bytes: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let below = |bytes: u64, limit: u64| bytes.wrapping_sub(limit.wrapping_mul(ONES)) & !bytes;
+    let equal = |byte: u8| below(bytes ^ u64::from(byte).wrapping_mul(ONES), 1);
+    (below(bytes, 0x20) | equal(b'"') | equal(b'\\')) & 0x80_u64.wrapping_mul(ONES)
 }
 
 /// Writes a string in the one form that we write: escaped are the quotation mark, the backslash and control characters,
@@ -512,6 +536,9 @@ impl<'a> Parser<'a> {
 
 /// The first key that stands in an object a second time, and where it starts.
 fn duplicate<'a>(members: &'a [(String, Value)], starts: &[usize]) -> Option<(&'a str, usize)> {
+    if all_differ(members, |left, right| left == right) {
+        return None;
+    }
     let mut keys: Vec<(&str, usize)> =
         members.iter().zip(starts).map(|((key, _), start)| (key.as_str(), *start)).collect();
     keys.sort_unstable();

@@ -167,7 +167,8 @@ fn lines(text: &str) -> Result<Vec<(usize, Vec<&str>)>, ValueError> {
 /// Joins lines in their order.
 fn text(mut lines: Vec<String>) -> String {
     lines.sort_unstable();
-    lines.into_iter().flat_map(|line| [line, "\n".to_string()]).collect()
+    lines.iter_mut().for_each(|line| line.push('\n'));
+    lines.concat()
 }
 
 /// Keeps what a line says, unless one before was about the same.

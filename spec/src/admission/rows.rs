@@ -159,8 +159,7 @@ impl Track {
 
     /// Product, channel and target, each with a NUL behind it, which none of them has.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let parts = [self.product.as_str(), &self.channel, &self.target];
-        parts.iter().flat_map(|part| part.bytes().chain([0])).collect()
+        [self.product.as_str(), "\0", &self.channel, "\0", &self.target, "\0"].concat().into_bytes()
     }
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {

@@ -22,7 +22,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn of(field: &'static str, value: &'a Value) -> Result<Self, RecordError> {
-        Self::new(value.object().ok_or(wrong_type(field, "an object", value))?)
+        Self::new(value.object().ok_or_else(|| wrong_type(field, "an object", value))?)
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, &'a Value)> {
@@ -34,7 +34,11 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn optional(self, field: &'static str) -> Option<&'a Value> {
-        self.0.get(field.rsplit('.').next().unwrap_or(field))
+        // Compared from its end: to look for the last dot costs more than all the keys.
+        let is = |key: &str| {
+            field.strip_suffix(key).is_some_and(|path| path.is_empty() || path.ends_with('.')) && !key.contains('.')
+        };
+        self.iter().find(|(key, _)| is(key)).map(|(_, value)| value)
     }
 
     pub(crate) fn required(self, field: &'static str) -> Result<&'a Value, RecordError> {
@@ -51,7 +55,7 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn boolean(self, field: &'static str) -> Result<bool, RecordError> {
         let value = self.required(field)?;
-        value.boolean().ok_or(wrong_type(field, "a boolean", value))
+        value.boolean().ok_or_else(|| wrong_type(field, "a boolean", value))
     }
 
     pub(crate) fn integer(self, field: &'static str) -> Result<u64, RecordError> {
@@ -69,7 +73,7 @@ impl<'a> Fields<'a> {
     /// An array with at least `min` and at most `max` elements.
     pub(crate) fn list(self, field: &'static str, min: usize, max: usize) -> Result<&'a [Value], RecordError> {
         let value = self.required(field)?;
-        let values = value.array().ok_or(wrong_type(field, "an array", value))?;
+        let values = value.array().ok_or_else(|| wrong_type(field, "an array", value))?;
         count(field, values.len(), min, max)?;
         Ok(values)
     }
@@ -157,7 +161,7 @@ pub(crate) fn wrong_type(field: &'static str, expected: &'static str, value: &Va
 }
 
 pub(crate) fn string<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, RecordError> {
-    value.string().ok_or(wrong_type(field, "a string", value))
+    value.string().ok_or_else(|| wrong_type(field, "a string", value))
 }
 
 pub(crate) fn count(field: &'static str, have: usize, min: usize, max: usize) -> Result<(), RecordError> {
