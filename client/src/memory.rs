@@ -218,7 +218,7 @@ fn text<'a>(object: &'a Object, name: &'static str) -> Result<&'a str, Damage> {
     object.get(name).and_then(Value::string).ok_or(Damage::Member(name))
 }
 
-fn list<'a>(object: &'a Object, name: &'static str) -> Result<Vec<&'a Object>, Damage> {
+fn list<'a>(object: &'a Object<'a>, name: &'static str) -> Result<Vec<&'a Object<'a>>, Damage> {
     let values = object.get(name).and_then(Value::array).ok_or(Damage::Member(name))?;
     values.iter().map(Value::object).collect::<Option<_>>().ok_or(Damage::Member(name))
 }

@@ -240,8 +240,9 @@ fn difference(have: &Statement, want: &Statement) -> Option<(String, String, Str
     if have == want {
         return None;
     }
-    let tree = |statement: &Statement| json::parse(statement.to_json().as_bytes()).unwrap_or(Value::Null);
-    let found = first_difference("", &tree(have), &tree(want));
+    let texts = [have, want].map(Statement::to_json);
+    let [have, want] = texts.each_ref().map(|text| json::parse(text.as_bytes()).unwrap_or(Value::Null));
+    let found = first_difference("", &have, &want);
     Some(found.unwrap_or_else(|| ("statement".into(), "one".into(), "another".into())))
 }
 

@@ -294,7 +294,7 @@ fn text<'a>(object: &'a Object, name: &'static str) -> Result<&'a str, TicketErr
     object.get(name).and_then(Value::string).ok_or(TicketError::Member(name))
 }
 
-fn list<'a>(object: &'a Object, name: &'static str) -> Result<&'a [Value], TicketError> {
+fn list<'a>(object: &'a Object<'a>, name: &'static str) -> Result<&'a [Value<'a>], TicketError> {
     object.get(name).and_then(Value::array).ok_or(TicketError::Member(name))
 }
 

@@ -574,7 +574,8 @@ fn statement(bytes: &[u8]) {
 fn authority(bytes: &[u8]) {
     let Ok(value) = json::parse(bytes) else { return };
     let Some(Ok(authority)) = value.object().map(Authority::parse) else { return };
-    let again = json::parse(authority.to_json().as_bytes()).unwrap();
+    let again = authority.to_json();
+    let again = json::parse(again.as_bytes()).unwrap();
     assert_eq!(Authority::parse(again.object().unwrap()).as_ref(), Ok(&authority));
 }
 

@@ -293,7 +293,7 @@ const EMBEDDED_FIELDS: Fields = Fields {
 };
 
 /// Reads JSON within the limits of a bundle.
-fn bounded(bytes: &[u8]) -> Result<Value, BundleError> {
+fn bounded(bytes: &[u8]) -> Result<Value<'_>, BundleError> {
     if bytes.len() > MAX_BUNDLE_BYTES {
         return Err(BundleError::TooLarge { have_bytes: bytes.len() });
     }
@@ -313,12 +313,16 @@ fn canonical(bytes: &[u8], again: &str) -> Result<(), BundleError> {
 }
 
 /// The member that a path ends in.
-fn member<'a>(object: &'a Object, field: &'static str, expected: &'static str) -> Result<&'a Value, BundleError> {
+fn member<'a>(
+    object: &'a Object<'a>,
+    field: &'static str,
+    expected: &'static str,
+) -> Result<&'a Value<'a>, BundleError> {
     let key = field.rsplit('.').next().unwrap_or(field);
     object.get(key).ok_or(BundleError::Member { field, expected })
 }
 
-fn object<'a>(value: &'a Value, field: &'static str) -> Result<&'a Object, BundleError> {
+fn object<'a>(value: &'a Value<'a>, field: &'static str) -> Result<&'a Object<'a>, BundleError> {
     value.object().ok_or(BundleError::Member { field, expected: "an object" })
 }
 
@@ -339,7 +343,7 @@ fn limit(field: &'static str, have: usize, max: usize) -> Result<(), BundleError
     if have > max { Err(BundleError::Limit { field, have, max }) } else { Ok(()) }
 }
 
-fn list<'a>(object: &'a Object, field: &'static str, max: usize) -> Result<&'a [Value], BundleError> {
+fn list<'a>(object: &'a Object<'a>, field: &'static str, max: usize) -> Result<&'a [Value<'a>], BundleError> {
     let expected = "an array";
     let values = member(object, field, expected)?.array().ok_or(BundleError::Member { field, expected })?;
     limit(field, values.len(), max)?;
@@ -379,7 +383,7 @@ fn map_proved(value: &Value, field: &'static str) -> Result<MapProved, BundleErr
     let text = |key| object.get(key).and_then(Value::string).ok_or(refused(expected));
     let or_null = |key| match object.get(key) {
         Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(Value::String(text)) => Ok(Some(text.as_ref())),
         _ => Err(refused(expected)),
     };
     let mask = encoding::from_base64(text("mask")?).filter(|mask| mask.len() <= MAX_MASK_BYTES);

@@ -1,6 +1,6 @@
 #![doc = include_str!("../json.md")]
 
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::{cmp::Ordering, fmt};
 
 /// The most arrays and objects inside each other; a value that is neither has depth 0.
@@ -9,24 +9,24 @@ pub const MAX_DEPTH: usize = 32;
 /// The largest integer that every reader keeps exactly: 2^53 - 1.
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 
-/// A JSON value.
+/// A JSON value. Its texts are pieces of what was read, but where an escape had to be resolved.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Value {
+pub enum Value<'a> {
     /// `null`
     Null,
     /// `true` or `false`
     Bool(bool),
     /// A number, as its text.
-    Number(Number),
+    Number(Number<'a>),
     /// A string, escapes resolved.
-    String(String),
+    String(Cow<'a, str>),
     /// An array.
-    Array(Vec<Value>),
+    Array(Vec<Value<'a>>),
     /// An object.
-    Object(Object),
+    Object(Object<'a>),
 }
 
-impl Value {
+impl<'a> Value<'a> {
     /// Says what this is, for messages: "a string".
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -55,49 +55,49 @@ impl Value {
     }
 
     /// The array's values, if it is one.
-    pub fn array(&self) -> Option<&[Value]> {
+    pub fn array(&self) -> Option<&[Self]> {
         if let Self::Array(values) = self { Some(values) } else { None }
     }
 
     /// The object, if it is one.
-    pub fn object(&self) -> Option<&Object> {
+    pub fn object(&self) -> Option<&Object<'a>> {
         if let Self::Object(object) = self { Some(object) } else { None }
     }
 }
 
 /// A number, as its text: 1, 1.0 and 1e0 are three.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Number(String);
+pub struct Number<'a>(&'a str);
 
-impl Number {
+impl<'a> Number<'a> {
     /// The text.
-    pub fn text(&self) -> &str {
-        &self.0
+    pub fn text(&self) -> &'a str {
+        self.0
     }
 
     /// The integer from 0 to [`MAX_INTEGER`]; `None` with a sign, a fraction or an exponent.
     pub fn integer(&self) -> Option<u64> {
-        crate::encoding::decimal(&self.0).filter(|value| *value <= MAX_INTEGER)
+        crate::encoding::decimal(self.0).filter(|value| *value <= MAX_INTEGER)
     }
 }
 
 /// An object: its members in the order in which they were written, no key twice.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Object {
-    members: Vec<(String, Value)>,
+pub struct Object<'a> {
+    members: Vec<(Cow<'a, str>, Value<'a>)>,
 }
 
-impl Object {
+impl<'a> Object<'a> {
     /// The value of the member `name`.
     ///
     /// Cost: linear in the members.
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// The members, in the order in which they were written.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.members.iter().map(|(key, value)| (key.as_str(), value))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
+        self.members.iter().map(|(key, value)| (&**key, value))
     }
 
     /// How many members there are.
@@ -122,7 +122,7 @@ impl Object {
         if all_differ(&self.members, str::eq_ignore_ascii_case) {
             return None;
         }
-        let mut keys: Vec<&str> = self.members.iter().map(|(key, _)| key.as_str()).collect();
+        let mut keys: Vec<&str> = self.members.iter().map(|(key, _)| &**key).collect();
         keys.sort_by(|left, right| compare_folded(left, right));
         keys.windows(2).find_map(|pair| match pair {
             [left, right] if compare_folded(left, right) == Ordering::Equal => Some((*left, *right)),
@@ -132,8 +132,8 @@ impl Object {
 }
 
 /// Whether the members are so few that each key is cheaply compared with each other, are ASCII, and all differ.
-fn all_differ(members: &[(String, Value)], equal: impl Fn(&str, &str) -> bool) -> bool {
-    let keys = || members.iter().map(|(key, _)| key.as_str());
+fn all_differ(members: &[(Cow<'_, str>, Value<'_>)], equal: impl Fn(&str, &str) -> bool) -> bool {
+    let keys = || members.iter().map(|(key, _)| &**key);
     members.len() <= 16
         && keys().all(str::is_ascii)
         && keys().enumerate().all(|(at, key)| keys().take(at).all(|before| !equal(before, key)))
@@ -243,7 +243,7 @@ impl fmt::Display for Found {
 ///
 /// # Errors
 /// [`JsonError`], at the first byte that breaks a rule; a duplicate key is found at the end of its object.
-pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+pub fn parse(bytes: &[u8]) -> Result<Value<'_>, JsonError> {
     let text =
         core::str::from_utf8(bytes).map_err(|error| JsonError { at: error.valid_up_to(), found: Found::NotUtf8 })?;
     let mut parser = Parser { text, at: 0 };
@@ -355,7 +355,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads the value that starts here; `depth` more arrays and objects may open.
-    fn value(&mut self, depth: usize) -> Result<Value, JsonError> {
+    fn value(&mut self, depth: usize) -> Result<Value<'a>, JsonError> {
         match self.peek() {
             Some(b'{') => self.object(self.deeper(depth)?).map(Value::Object),
             Some(b'[') => self.array(self.deeper(depth)?).map(Value::Array),
@@ -372,7 +372,7 @@ impl<'a> Parser<'a> {
         depth.checked_sub(1).ok_or(JsonError { at: self.at, found: Found::Deeper })
     }
 
-    fn literal(&mut self, literal: &'static str, value: Value) -> Result<Value, JsonError> {
+    fn literal(&mut self, literal: &'static str, value: Value<'a>) -> Result<Value<'a>, JsonError> {
         if !self.rest().starts_with(literal) {
             return Err(self.unexpected("a value"));
         }
@@ -380,7 +380,7 @@ impl<'a> Parser<'a> {
         Ok(value)
     }
 
-    fn object(&mut self, depth: usize) -> Result<Object, JsonError> {
+    fn object(&mut self, depth: usize) -> Result<Object<'a>, JsonError> {
         let mut members = Vec::new();
         let mut starts = Vec::new();
         self.skip(1);
@@ -415,7 +415,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Vec<Value>, JsonError> {
+    fn array(&mut self, depth: usize) -> Result<Vec<Value<'a>>, JsonError> {
         let mut values = Vec::new();
         self.skip(1);
         self.white_space();
@@ -435,7 +435,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<Number, JsonError> {
+    fn number(&mut self) -> Result<Number<'a>, JsonError> {
         let rest = self.rest();
         let start = self.at;
         self.take(b'-');
@@ -452,7 +452,7 @@ impl<'a> Parser<'a> {
             self.digits()?;
         }
         let bytes = self.at.saturating_sub(start);
-        Ok(Number(rest.get(..bytes).unwrap_or_default().into()))
+        Ok(Number(rest.get(..bytes).unwrap_or_default()))
     }
 
     fn digits(&mut self) -> Result<(), JsonError> {
@@ -462,20 +462,21 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<String, JsonError> {
-        let mut out = String::new();
+    fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
+        let mut out = Cow::Borrowed("");
         self.skip(1);
         loop {
             let rest = self.rest();
             let plain = plain_bytes(rest);
-            out.push_str(rest.get(..plain).unwrap_or_default());
+            // To what is empty this adds a piece of the text as it is.
+            out += rest.get(..plain).unwrap_or_default();
             self.skip(plain);
             match self.peek() {
                 Some(b'"') => {
                     self.skip(1);
                     return Ok(out);
                 }
-                Some(b'\\') => out.push(self.escape()?),
+                Some(b'\\') => out.to_mut().push(self.escape()?),
                 Some(byte) => return Err(JsonError { at: self.at, found: Found::Control { found: byte.into() } }),
                 None => return Err(self.unexpected("the string's end")),
             }
@@ -535,12 +536,11 @@ impl<'a> Parser<'a> {
 }
 
 /// The first key that stands in an object a second time, and where it starts.
-fn duplicate<'a>(members: &'a [(String, Value)], starts: &[usize]) -> Option<(&'a str, usize)> {
+fn duplicate<'a>(members: &'a [(Cow<'_, str>, Value<'_>)], starts: &[usize]) -> Option<(&'a str, usize)> {
     if all_differ(members, |left, right| left == right) {
         return None;
     }
-    let mut keys: Vec<(&str, usize)> =
-        members.iter().zip(starts).map(|((key, _), start)| (key.as_str(), *start)).collect();
+    let mut keys: Vec<(&str, usize)> = members.iter().zip(starts).map(|((key, _), start)| (&**key, *start)).collect();
     keys.sort_unstable();
     let repeated = keys.windows(2).filter_map(|pair| match pair {
         [(left, _), again @ (right, _)] if left == right => Some(*again),

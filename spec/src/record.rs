@@ -94,8 +94,11 @@ impl fmt::Debug for Digest {
 ///
 /// Shapes: `DSSEv1 28 application/vnd.in-toto+json ` ‖ length as a decimal ‖ space ‖ payload.
 pub fn pae(payload: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len());
-    [head.as_bytes(), payload].concat()
+    [pae_head(payload).as_bytes(), payload].concat()
+}
+
+fn pae_head(payload: &[u8]) -> String {
+    format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len())
 }
 
 /// A signature as it was submitted: nothing is known of it yet.
@@ -145,7 +148,8 @@ impl Record {
         let payload = from_any_base64("payload", payload)?;
         let signatures = signatures.iter().map(signature).collect::<Result<_, _>>()?;
         let statement = Statement::parse(&payload)?;
-        Ok(Self { id: Digest::of(&pae(&payload)), payload, statement, signatures })
+        let id = Sha256::new_with_prefix(pae_head(&payload)).chain_update(&payload);
+        Ok(Self { id: Digest(id.finalize().into()), payload, statement, signatures })
     }
 
     /// Reads an entry of the log: the canonical bytes of a record.

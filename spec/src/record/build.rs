@@ -100,7 +100,7 @@ fn dependencies(fields: Fields<'_>, at: &DependencyPaths) -> Result<Vec<Dependen
 }
 
 /// SLSA: "Unset, null, and empty field values MUST be interpreted equivalently."
-fn set<'a>(fields: Fields<'a>, field: &'static str) -> Option<&'a Value> {
+fn set<'a>(fields: Fields<'a>, field: &'static str) -> Option<&'a Value<'a>> {
     fields.optional(field).filter(|value| match value {
         Value::Null => false,
         Value::String(text) => !text.is_empty(),

@@ -9,10 +9,10 @@ use alloc::{collections::BTreeSet, string::String, string::ToString, vec::Vec};
 ///
 /// A `field` is the whole path of a member; its last part is the key.
 #[derive(Clone, Copy)]
-pub(crate) struct Fields<'a>(&'a Object);
+pub(crate) struct Fields<'a>(&'a Object<'a>);
 
 impl<'a> Fields<'a> {
-    pub(crate) fn new(object: &'a Object) -> Result<Self, RecordError> {
+    pub(crate) fn new(object: &'a Object<'a>) -> Result<Self, RecordError> {
         match object.case_collision() {
             None => Ok(Self(object)),
             Some((first, second)) => {
@@ -21,11 +21,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(crate) fn of(field: &'static str, value: &'a Value) -> Result<Self, RecordError> {
+    pub(crate) fn of(field: &'static str, value: &'a Value<'a>) -> Result<Self, RecordError> {
         Self::new(value.object().ok_or_else(|| wrong_type(field, "an object", value))?)
     }
 
-    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, &'a Value<'a>)> {
         self.0.iter()
     }
 
@@ -33,7 +33,7 @@ impl<'a> Fields<'a> {
         self.0.len()
     }
 
-    pub(crate) fn optional(self, field: &'static str) -> Option<&'a Value> {
+    pub(crate) fn optional(self, field: &'static str) -> Option<&'a Value<'a>> {
         // Compared from its end: to look for the last dot costs more than all the keys.
         let is = |key: &str| {
             field.strip_suffix(key).is_some_and(|path| path.is_empty() || path.ends_with('.')) && !key.contains('.')
@@ -41,7 +41,7 @@ impl<'a> Fields<'a> {
         self.iter().find(|(key, _)| is(key)).map(|(_, value)| value)
     }
 
-    pub(crate) fn required(self, field: &'static str) -> Result<&'a Value, RecordError> {
+    pub(crate) fn required(self, field: &'static str) -> Result<&'a Value<'a>, RecordError> {
         self.optional(field).ok_or(RecordError::MissingField { field })
     }
 
@@ -63,7 +63,7 @@ impl<'a> Fields<'a> {
         have.integer().ok_or_else(|| RecordError::Integer { field, have: clipped(have.text()) })
     }
 
-    pub(crate) fn number(self, field: &'static str) -> Result<&'a crate::json::Number, RecordError> {
+    pub(crate) fn number(self, field: &'static str) -> Result<&'a crate::json::Number<'a>, RecordError> {
         match self.required(field)? {
             Value::Number(number) => Ok(number),
             value => Err(wrong_type(field, "a number", value)),
@@ -71,7 +71,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An array with at least `min` and at most `max` elements.
-    pub(crate) fn list(self, field: &'static str, min: usize, max: usize) -> Result<&'a [Value], RecordError> {
+    pub(crate) fn list(self, field: &'static str, min: usize, max: usize) -> Result<&'a [Value<'a>], RecordError> {
         let value = self.required(field)?;
         let values = value.array().ok_or_else(|| wrong_type(field, "an array", value))?;
         count(field, values.len(), min, max)?;
@@ -156,11 +156,11 @@ pub(crate) fn origin(field: &'static str, have: &str) -> Result<String, RecordEr
     Ok(have)
 }
 
-pub(crate) fn wrong_type(field: &'static str, expected: &'static str, value: &Value) -> RecordError {
+pub(crate) fn wrong_type(field: &'static str, expected: &'static str, value: &Value<'_>) -> RecordError {
     RecordError::WrongType { field, expected, have: value.type_name() }
 }
 
-pub(crate) fn string<'a>(field: &'static str, value: &'a Value) -> Result<&'a str, RecordError> {
+pub(crate) fn string<'a>(field: &'static str, value: &'a Value<'_>) -> Result<&'a str, RecordError> {
     value.string().ok_or_else(|| wrong_type(field, "a string", value))
 }
 
