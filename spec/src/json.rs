@@ -260,19 +260,12 @@ pub fn parse(bytes: &[u8]) -> Result<Value<'_>, JsonError> {
 fn plain_bytes(text: &str) -> usize {
     let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
     let (blocks, rest) = text.as_bytes().as_chunks::<8>();
-    let mut blocks = blocks.iter().map(|block| special_bits(u64::from_le_bytes(*block))).enumerate();
-    match blocks.find(|(_, bits)| *bits != 0) {
-        Some((block, bits)) => block.saturating_mul(8).saturating_add(bits.trailing_zeros() as usize / 8),
-        None => {
-            let before = text.len().saturating_sub(rest.len());
-            before.saturating_add(rest.iter().position(special).unwrap_or(rest.len()))
-        }
-    }
+    let plain = blocks.iter().take_while(|block| special_bits(u64::from_le_bytes(**block)) == 0).count();
+    let rest = blocks.get(plain).map_or(rest, |block| block);
+    plain.saturating_mul(8).saturating_add(rest.iter().position(special).unwrap_or(rest.len()))
 }
 
-/// Eight bytes at once, the first the lowest: the lowest bit set is the highest of the first special byte.
-///
-/// Of a byte below another, what a subtraction borrows reaches those after it alone: only the lowest bit set is exact.
+/// Looks at eight bytes at once: no bit is set if none of them is special.
 fn special_bits(bytes: u64) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     let below = |bytes: u64, limit: u64| bytes.wrapping_sub(limit.wrapping_mul(ONES)) & !bytes;
@@ -463,24 +456,32 @@ impl<'a> Parser<'a> {
     }
 
     fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
-        let mut out = Cow::Borrowed("");
         self.skip(1);
+        let plain = self.plain();
+        if self.take(b'"') {
+            return Ok(Cow::Borrowed(plain));
+        }
+        let mut out = String::from(plain);
         loop {
-            let rest = self.rest();
-            let plain = plain_bytes(rest);
-            // To what is empty this adds a piece of the text as it is.
-            out += rest.get(..plain).unwrap_or_default();
-            self.skip(plain);
             match self.peek() {
                 Some(b'"') => {
                     self.skip(1);
-                    return Ok(out);
+                    return Ok(Cow::Owned(out));
                 }
-                Some(b'\\') => out.to_mut().push(self.escape()?),
+                Some(b'\\') => out.push(self.escape()?),
                 Some(byte) => return Err(JsonError { at: self.at, found: Found::Control { found: byte.into() } }),
                 None => return Err(self.unexpected("the string's end")),
             }
+            out.push_str(self.plain());
         }
+    }
+
+    /// Takes what a string has as it is.
+    fn plain(&mut self) -> &'a str {
+        let rest = self.rest();
+        let plain = plain_bytes(rest);
+        self.skip(plain);
+        rest.get(..plain).unwrap_or_default()
     }
 
     /// Reads the escape whose backslash stands here.

@@ -154,7 +154,7 @@ impl Fact {
 
 fn put_digests(out: &mut Vec<u8>, digests: &[Digest]) {
     put_count(out, digests.len());
-    digests.iter().for_each(|digest| out.extend(digest.0));
+    digests.iter().for_each(|digest| out.extend_from_slice(&digest.0));
 }
 
 fn put_count(out: &mut Vec<u8>, count: usize) {
@@ -163,7 +163,7 @@ fn put_count(out: &mut Vec<u8>, count: usize) {
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
-    out.extend(text.bytes());
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn take<const N: usize>(input: &mut &[u8]) -> Option<[u8; N]> {

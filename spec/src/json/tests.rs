@@ -257,3 +257,28 @@ fn mangled_texts() {
         assert!(parse(&text[..end]).is_err(), "{end}");
     }
 }
+
+/// Every pair of bytes at every place of eight, where a borrow of one could reach the other.
+#[test]
+fn eight_bytes_are_special_if_one_is() {
+    let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    for (low, high) in (0..=u8::MAX).flat_map(|low| (0..=u8::MAX).map(move |high| (low, high))) {
+        for at in 0..7 {
+            let mut bytes = [b'a'; 8];
+            (bytes[at], bytes[at + 1]) = (low, high);
+            assert_eq!(special_bits(u64::from_le_bytes(bytes)) != 0, special(low) || special(high), "{bytes:?}");
+        }
+    }
+}
+
+#[test]
+fn texts_are_borrowed_but_where_an_escape_stands() {
+    let bytes = br#"{"key":"a text of more than eight bytes","k\u0065y2":"a\ttext","n":-1.5e3}"#;
+    let value = parse(bytes).unwrap();
+    let object = value.object().unwrap();
+    let borrowed = object.members.iter().map(|(key, value)| {
+        (matches!(key, Cow::Borrowed(_)), matches!(value, Value::String(Cow::Borrowed(_)) | Value::Number(_)))
+    });
+    assert_eq!(borrowed.collect::<Vec<_>>(), [(true, true), (false, false), (true, true)]);
+    assert_eq!(object.get("key2").and_then(Value::string), Some("a\ttext"));
+}
