@@ -226,6 +226,26 @@ async fn a_withdrawn_update_says_why() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_a_withdrawn_update_carried_too_is_of_the_update_before() -> anyhow::Result<()> {
+    let mut world = World::prepare(4, 3)?;
+    world.vendor.keys.insert(RoleName::Withdraw, Key::from_seed(19));
+    world.start_log().await?;
+    let vendor = world.vendor.authority();
+    world.submit(&vendor).await?;
+    let first = release(&world, 1, b"archive").await?;
+    let bad = world.vendor.build(b"archive", b"bad");
+    let mut second = world.vendor.update_statement("shield", 2, &[first.build.id, bad.id], b"artifact");
+    second.subjects.push(file("bad", b"bad"));
+    let second = sign(&second, world.vendor.key(RoleName::Update));
+    for signed in [&bad, &second, &world.vendor.withdrawal(&second.id, b"bad")] {
+        world.submit(signed).await?;
+    }
+    let installable = judge(&world, &trust(&world, vendor.id, &[])?, "").await??;
+    assert_eq!((installable.sequence, installable.update), (1, first.update.id));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_policy_is_followed_once_a_party_confirmed_it() -> anyhow::Result<()> {
     let world = World::start(4, 3).await?;
     let vendor = world.vendor.authority();

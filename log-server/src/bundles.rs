@@ -76,7 +76,7 @@ pub struct Wanted {
     pub parties: BTreeSet<String>,
 }
 
-/// Makes the bundle of the newest update that carries a file.
+/// Makes the bundle of the newest update in force that carries a file, or of the newest withdrawn one where none is.
 ///
 /// # Errors
 /// [`BundleFault`].
@@ -226,7 +226,8 @@ impl<'a> Maker<'a> {
         Ok(Record::parse_entry(&self.view().entry(index)?).map_err(damaged)?)
     }
 
-    /// The newest update that carries a file, in the one track that is left when `track` narrowed them.
+    /// The newest update in force that carries a file, in the one track that is left when `track` narrowed them; where none is
+    /// in force, the newest withdrawn one, whose bundle says so.
     fn newest(&self, sha256: &Digest, track: &Track) -> Result<u64, BundleFault> {
         let wanted = |have: &str, want: &Option<String>| want.as_ref().is_none_or(|want| want == have);
         let mut newest: BTreeMap<(String, String, String), Carrier> = BTreeMap::new();
@@ -236,9 +237,11 @@ impl<'a> Maker<'a> {
                 && wanted(&carrier.channel, &track.channel)
                 && wanted(&carrier.target, &track.target);
             if fits {
-                // Sequences rise within a track's rows, so the last row stays.
+                // Sequences rise within a track's rows: the last stays, but one that is withdrawn never for one that is not.
                 let of = (carrier.product.clone(), carrier.channel.clone(), carrier.target.clone());
-                newest.insert(of, carrier);
+                if carrier.live || newest.get(&of).is_none_or(|before| !before.live) {
+                    newest.insert(of, carrier);
+                }
             }
         }
         let mut left: Vec<Carrier> = newest.into_values().collect();
