@@ -26,7 +26,8 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-const SCHEMA: &[u8] = b"1";
+/// The form of the rows: whoever changes what a row says counts it up.
+const SCHEMA: &str = "1";
 const FAMILIES: [&str; 14] = [
     "entries",
     "tiles",
@@ -77,6 +78,18 @@ pub enum StoreError {
         have: String,
         /// The origin configured.
         need: String,
+    },
+    /// Rows of another form than this program's.
+    #[error(
+        "database {path}: its rows are of schema {have:?}, this program's of {need:?}; start the version that wrote it"
+    )]
+    OtherSchema {
+        /// Where the database is.
+        path: PathBuf,
+        /// The schema stored.
+        have: String,
+        /// This program's.
+        need: &'static str,
     },
     /// A row that must be there is not, or does not read back as what was written.
     #[error("a row is missing, damaged or of another key: {0}; the log stops before it signs anything")]
@@ -174,12 +187,17 @@ impl Store {
     /// Opens the database of a log.
     ///
     /// # Errors
-    /// [`StoreError::NotInitialised`], [`StoreError::OtherOrigin`], [`StoreError::RocksDb`].
+    /// [`StoreError::NotInitialised`], [`StoreError::OtherSchema`], [`StoreError::OtherOrigin`], [`StoreError::RocksDb`].
     pub fn open(path: &Path, origin: &str) -> Result<Self, StoreError> {
         if !path.join("CURRENT").exists() {
             return Err(StoreError::NotInitialised(path.into()));
         }
         let store = Self::open_families(path, false)?;
+        let schema = store.get("meta", b"schema")?.unwrap_or_default();
+        if schema != SCHEMA.as_bytes() {
+            let have = String::from_utf8_lossy(&schema).into();
+            return Err(StoreError::OtherSchema { path: path.into(), have, need: SCHEMA });
+        }
         match store.get("meta", b"origin")? {
             Some(have) if have == origin.as_bytes() => Ok(store),
             Some(have) => {
@@ -679,6 +697,12 @@ mod tests {
             text()
         );
         drop(first);
-        assert!(Store::open(&path, "a").is_ok());
+        assert!(Store::open(&path, "b").is_err_and(|error| matches!(error, StoreError::OtherOrigin { .. })));
+        let store = Store::open(&path, "a").unwrap();
+        store.tamper("meta", b"schema", Some(b"2")).unwrap();
+        drop(store);
+        assert!(
+            text().ends_with(r#"its rows are of schema "2", this program's of "1"; start the version that wrote it"#)
+        );
     }
 }
