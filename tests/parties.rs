@@ -8,7 +8,7 @@ use spec::api;
 use spec::authority::{Authority, Namespace, Role, RoleName};
 use spec::bundle::{Bundle, Status};
 use spec::record::{
-    Digest, Policy, Predicate, Rebuild, Record, Review, Severity, Statement, Subject, What, Withdrawal,
+    Digest, MAX_UPDATES, Policy, Predicate, Rebuild, Record, Review, Severity, Statement, Subject, What, Withdrawal,
 };
 use spec::state::{Claim, Outcome, Rebuilt};
 use spec::verdict::{self, Ask, Installable, Latest, Memory, Party, Refusal, Stale, Trust};
@@ -242,6 +242,32 @@ async fn a_file_that_a_withdrawn_update_carried_too_is_of_the_update_before() ->
     }
     let installable = judge(&world, &trust(&world, vendor.id, &[])?, "").await??;
     assert_eq!((installable.sequence, installable.update), (1, first.update.id));
+    Ok(())
+}
+
+/// A file in more updates than a record can name: until the next record names the last of them, that one is live.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawn_file_is_of_no_update_in_force() -> anyhow::Result<()> {
+    let mut world = World::prepare(4, 3)?;
+    world.vendor.keys.insert(RoleName::Withdraw, Key::from_seed(19));
+    world.start_log().await?;
+    let vendor = world.vendor.authority();
+    world.submit(&vendor).await?;
+    let first = release(&world, 1, b"archive").await?;
+    let mut updates = Vec::new();
+    for sequence in (2..).take(MAX_UPDATES) {
+        let update = world.vendor.update("shield", sequence, &[first.build.id], b"artifact");
+        world.submit(&update).await?;
+        updates.push(update.id);
+    }
+    let log = world.vendor.origin.clone();
+    let (reason, severity, replacement) = ("it deletes what it should keep".into(), Severity::High, None);
+    let withdrawal = Withdrawal { log, updates, reason, severity, replacement };
+    let statement =
+        Statement { subjects: vec![file("artifact", b"artifact")], predicate: Predicate::Withdrawal(withdrawal) };
+    world.submit(&sign(&statement, world.vendor.key(RoleName::Withdraw))).await?;
+    let refusal = judge(&world, &trust(&world, vendor.id, &[])?, "").await?.err().context("it is installable")?;
+    assert!(matches!(refusal, Refusal::Withdrawn { .. }), "{refusal:?}");
     Ok(())
 }
 

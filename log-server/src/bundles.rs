@@ -76,7 +76,7 @@ pub struct Wanted {
     pub parties: BTreeSet<String>,
 }
 
-/// Makes the bundle of the newest update in force that carries a file, or of the newest withdrawn one where none is.
+/// Makes the bundle of a track's newest update in force that carries a file, or of its newest withdrawn one where none is.
 ///
 /// # Errors
 /// [`BundleFault`].
@@ -226,10 +226,18 @@ impl<'a> Maker<'a> {
         Ok(Record::parse_entry(&self.view().entry(index)?).map_err(damaged)?)
     }
 
-    /// The newest update in force that carries a file, in the one track that is left when `track` narrowed them; where none is
-    /// in force, the newest withdrawn one, whose bundle says so.
+    /// The newest update that carries a file, in the one track that is left when `track` narrowed them: the newest in force, and
+    /// only where none is, the newest withdrawn one, whose bundle says so.
     fn newest(&self, sha256: &Digest, track: &Track) -> Result<u64, BundleFault> {
         let wanted = |have: &str, want: &Option<String>| want.as_ref().is_none_or(|want| want == have);
+        // Of a file in more updates than a record can name, some are live until a next withdrawal names them.
+        let withdrawn: BTreeSet<Vec<u8>> = self
+            .view()
+            .under(Family::Withdrawn, &sha256.0)?
+            .into_iter()
+            .filter_map(|(key, _)| key.get(sha256.0.len()..).map(Vec::from))
+            .collect();
+        let live = |carrier: &Carrier| carrier.live && !withdrawn.contains(carrier.product.as_bytes());
         let mut newest: BTreeMap<(String, String, String), Carrier> = BTreeMap::new();
         for (key, value) in self.view().under(Family::Files, &sha256.0)? {
             let carrier = Carrier::parse(&key, &value).map_err(corrupt)?;
@@ -239,7 +247,7 @@ impl<'a> Maker<'a> {
             if fits {
                 // Sequences rise within a track's rows: the last stays, but one that is withdrawn never for one that is not.
                 let of = (carrier.product.clone(), carrier.channel.clone(), carrier.target.clone());
-                if carrier.live || newest.get(&of).is_none_or(|before| !before.live) {
+                if live(&carrier) || newest.get(&of).is_none_or(|before| !live(before)) {
                     newest.insert(of, carrier);
                 }
             }

@@ -193,9 +193,8 @@ impl Store {
             return Err(StoreError::NotInitialised(path.into()));
         }
         let store = Self::open_families(path, false)?;
-        let schema = store.get("meta", b"schema")?.unwrap_or_default();
-        if schema != SCHEMA.as_bytes() {
-            let have = String::from_utf8_lossy(&schema).into();
+        if let Some(have) = store.get("meta", b"schema")?.filter(|have| have != SCHEMA.as_bytes()) {
+            let have = String::from_utf8_lossy(&have).into();
             return Err(StoreError::OtherSchema { path: path.into(), have, need: SCHEMA });
         }
         match store.get("meta", b"origin")? {

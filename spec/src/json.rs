@@ -117,7 +117,7 @@ impl<'a> Object<'a> {
     /// The list is closed: were it the Unicode table of the compiler, two versions of this crate could disagree on
     /// whether a record is admissible, and a log would look guilty for what a new script did.
     ///
-    /// Cost: a sort of the keys.
+    /// Cost: at most a sort of the keys.
     pub fn case_collision(&self) -> Option<(&str, &str)> {
         if all_differ(&self.members, str::eq_ignore_ascii_case) {
             return None;
@@ -238,7 +238,7 @@ impl fmt::Display for Found {
 
 /// Reads one JSON value.
 ///
-/// Cost: time n log n, for duplicate keys are found by sorting; memory at most some sixty bytes a byte; the stack grows
+/// Cost: time n log n, for duplicate keys among many are found by sorting; memory at most some sixty bytes a byte; the stack grows
 /// with the depth, which is bounded.
 ///
 /// # Errors

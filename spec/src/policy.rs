@@ -685,7 +685,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn of(note: &'a Note, policy: &'a Policy) -> Self {
-        // A line too short for a time claims none: it comes last among those of its key.
+        // A line too short for a time claims none: it comes last among those of its witness.
         let time = |line: &NoteSignature| line.bytes.first_chunk().map_or(0, |time| u64::from_be_bytes(*time));
         let lines = note.signatures.iter().enumerate().take(MAX_SIGNATURES);
         let mut claims = Vec::with_capacity(lines.len());

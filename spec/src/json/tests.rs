@@ -1,5 +1,5 @@
 use super::*;
-use alloc::{format, string::ToString};
+use alloc::{collections::BTreeSet, format, string::ToString};
 
 /// Every value that JSON can say, written by us.
 fn write(out: &mut String, value: &Value) {
@@ -281,4 +281,26 @@ fn texts_are_borrowed_but_where_an_escape_stands() {
     });
     assert_eq!(borrowed.collect::<Vec<_>>(), [(true, true), (false, false), (true, true)]);
     assert_eq!(object.get("key2").and_then(Value::string), Some("a\ttext"));
+}
+
+/// Few keys are compared in pairs, more are sorted: what is found is the same.
+#[test]
+fn repeated_and_colliding_keys_among_few_and_many() {
+    for count in [2, 15, 16, 17, 40] {
+        let keys: Vec<String> = (1..count).map(|at| format!("\"key{at}\":0")).collect();
+        let with = |first: &str| format!("{{\"{first}\":0,{}}}", keys.join(","));
+        let last = format!("key{}", count - 1);
+        let text = with(&last);
+        let at = text.rfind(&format!("\"{last}\"")).unwrap();
+        assert_eq!(parse(text.as_bytes()), Err(JsonError { at, found: Found::Duplicate { key: last.clone() } }));
+        for (first, collides) in
+            [(last.to_uppercase(), true), ("other".into(), false), (last.replace('k', "\u{212a}"), true)]
+        {
+            let text = with(&first);
+            let value = parse(text.as_bytes()).unwrap();
+            let found = value.object().unwrap().case_collision().map(|(one, other)| [one, other].map(String::from));
+            let both = found.map(BTreeSet::from);
+            assert_eq!(both, collides.then(|| BTreeSet::from([first, last.clone()])), "{count}");
+        }
+    }
 }

@@ -205,11 +205,13 @@ impl Finish<'_> {
         let (id, update, carries) = update_of(&bundle, Some(&file.sha256))?;
         let (path, channel) = (file.path.display(), &update.channel);
         ensure!(carries, "the log answered with a bundle that is not about {path}; is the URL right?");
+        let newer = update.sequence > self.ticket.says.sequence;
         ensure!(
             id == self.ticket.id,
-            "{path}: update {}, sequence {} of {channel}, carries this file too and is newer; ship that one",
+            "{path}: update {}, sequence {} of {channel}, carries this file too and is {}",
             update.version,
-            update.sequence
+            update.sequence,
+            if newer { "newer; ship that one" } else { "older: the one released here was withdrawn, says the log" }
         );
         Ok(files::replace(&release::bundle_path(&file.path), bytes, 0o644)?)
     }
