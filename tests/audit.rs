@@ -93,7 +93,7 @@ async fn an_honest_log_passes_and_is_taken_up_where_an_audit_ended() -> anyhow::
     for number in 0..295_u64 {
         world.submit(&world.vendor.source("shield", &number.to_be_bytes())).await?;
     }
-    world.submit(&world.vendor.withdrawal(&updates[0].id, b"shield.pkg")).await?;
+    world.submit(&world.vendor.withdrawal(&[updates[0].id], b"shield.pkg")).await?;
     let resume = ["--scratch", text(&scratch), "--resume"];
     let said = passes(&world, &resume)?;
     assert_eq!((&said["size"], &said["judged"], &said["resumed"]), (&602.into(), &296.into(), &10.into()), "{said}");
@@ -143,7 +143,7 @@ async fn an_entry_that_nobody_authorised_is_named() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawal_that_the_state_leaves_out_is_named() -> anyhow::Result<()> {
     let (mut world, updates) = world(&["shield"]).await?;
-    let withdrawal = world.vendor.withdrawal(&updates[0].id, b"shield.pkg");
+    let withdrawal = world.vendor.withdrawal(&[updates[0].id], b"shield.pkg");
     behind_its_back(&mut world, |store| Ok(tamper::append(store, vec![withdrawal.envelope], Vec::new())?)).await?;
     names(&world, 11, "state-root")
 }
@@ -193,7 +193,7 @@ async fn a_checkpoint_that_too_few_cosigned_or_another_log_signed_is_named() -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_follow_from_the_entries_are_made_again() -> anyhow::Result<()> {
     let (mut world, updates) = world(&["shield", "sword"]).await?;
-    world.submit(&world.vendor.withdrawal(&updates[0].id, b"shield.pkg")).await?;
+    world.submit(&world.vendor.withdrawal(&[updates[0].id], b"shield.pkg")).await?;
     world.log.take().context("the log")?.stop()?;
     let dir = world.log_dir();
     let reindex = |more: &[&str]| run("glarus-log", &[&["reindex", "--json", "--dir", text(&dir)], more].concat());

@@ -259,14 +259,28 @@ fn interrupted(world: &World, records: usize) -> anyhow::Result<()> {
     let scratch = world.dir.path().join("scratch");
     let more = ["--scratch", text(&scratch), "--resume"];
     let mut child = command_of(world, &more)?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    std::thread::sleep(Duration::from_secs(2));
-    ensure!(child.try_wait()?.is_none(), "the audit ended before it was killed");
+    while !holds_commit(&scratch.join("audit.db"))? {
+        ensure!(child.try_wait()?.is_none(), "the audit ended before it was killed");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     child.kill()?;
     child.wait()?;
     let said = audit(world, &more, records)?;
     ensure!(said["resumed"].as_u64() > Some(0), "nothing was left of the audit that was killed");
     println!("an audit was killed, and went on from entry {}", said["resumed"]);
     Ok(())
+}
+
+/// Whether an audit has kept something: a commit is a sorted file, under another name until it is the database's.
+fn holds_commit(folder: &Path) -> anyhow::Result<bool> {
+    let Ok(files) = std::fs::read_dir(folder) else { return Ok(false) };
+    for file in files {
+        let name = file?.file_name();
+        if name != "next.sst" && Path::new(&name).extension().is_some_and(|extension| extension == "sst") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn bytes_in(folder: &Path) -> anyhow::Result<u64> {

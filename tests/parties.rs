@@ -8,7 +8,7 @@ use spec::api;
 use spec::authority::{Authority, Namespace, Role, RoleName};
 use spec::bundle::{Bundle, Status};
 use spec::record::{
-    Digest, MAX_UPDATES, Policy, Predicate, Rebuild, Record, Review, Severity, Statement, Subject, What, Withdrawal,
+    Digest, MAX_UPDATES, Policy, Predicate, Rebuild, Record, Review, Severity, Statement, Subject, What,
 };
 use spec::state::{Claim, Outcome, Rebuilt};
 use spec::verdict::{self, Ask, Installable, Latest, Memory, Party, Refusal, Stale, Trust};
@@ -202,20 +202,21 @@ async fn a_status_has_the_chain_of_authorities() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_withdrawn_update_says_why() -> anyhow::Result<()> {
+/// A log whose vendor may withdraw, and the vendor's authority.
+async fn withdrawing() -> anyhow::Result<(World, Signed)> {
     let mut world = World::prepare(4, 3)?;
     world.vendor.keys.insert(RoleName::Withdraw, Key::from_seed(19));
     world.start_log().await?;
     let vendor = world.vendor.authority();
     world.submit(&vendor).await?;
+    Ok((world, vendor))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawn_update_says_why() -> anyhow::Result<()> {
+    let (world, vendor) = withdrawing().await?;
     let update = release(&world, 1, b"archive").await?.update;
-    let (log, updates) = (world.vendor.origin.clone(), vec![update.id]);
-    let (reason, severity, replacement) = ("it deletes what it should keep".into(), Severity::High, None);
-    let withdrawal = Withdrawal { log, updates, reason, severity, replacement };
-    let subjects = vec![file("artifact", b"artifact")];
-    let statement = Statement { subjects, predicate: Predicate::Withdrawal(withdrawal) };
-    let signed = sign(&statement, world.vendor.key(RoleName::Withdraw));
+    let signed = world.vendor.withdrawal(&[update.id], b"artifact");
     world.submit(&signed).await?;
     let refusal = judge(&world, &trust(&world, vendor.id, &[])?, "").await?.err().context("it is installable")?;
     let Refusal::Withdrawn { by, says: Some(says), .. } = refusal else { panic!("{refusal:?}") };
@@ -227,17 +228,13 @@ async fn a_withdrawn_update_says_why() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_a_withdrawn_update_carried_too_is_of_the_update_before() -> anyhow::Result<()> {
-    let mut world = World::prepare(4, 3)?;
-    world.vendor.keys.insert(RoleName::Withdraw, Key::from_seed(19));
-    world.start_log().await?;
-    let vendor = world.vendor.authority();
-    world.submit(&vendor).await?;
+    let (world, vendor) = withdrawing().await?;
     let first = release(&world, 1, b"archive").await?;
     let bad = world.vendor.build(b"archive", b"bad");
     let mut second = world.vendor.update_statement("shield", 2, &[first.build.id, bad.id], b"artifact");
     second.subjects.push(file("bad", b"bad"));
     let second = sign(&second, world.vendor.key(RoleName::Update));
-    for signed in [&bad, &second, &world.vendor.withdrawal(&second.id, b"bad")] {
+    for signed in [&bad, &second, &world.vendor.withdrawal(&[second.id], b"bad")] {
         world.submit(signed).await?;
     }
     let installable = judge(&world, &trust(&world, vendor.id, &[])?, "").await??;
@@ -248,11 +245,7 @@ async fn a_file_that_a_withdrawn_update_carried_too_is_of_the_update_before() ->
 /// A file in more updates than a record can name: until the next record names the last of them, that one is live.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawn_file_is_of_no_update_in_force() -> anyhow::Result<()> {
-    let mut world = World::prepare(4, 3)?;
-    world.vendor.keys.insert(RoleName::Withdraw, Key::from_seed(19));
-    world.start_log().await?;
-    let vendor = world.vendor.authority();
-    world.submit(&vendor).await?;
+    let (world, vendor) = withdrawing().await?;
     let first = release(&world, 1, b"archive").await?;
     let mut updates = Vec::new();
     for sequence in (2..).take(MAX_UPDATES) {
@@ -260,12 +253,7 @@ async fn a_withdrawn_file_is_of_no_update_in_force() -> anyhow::Result<()> {
         world.submit(&update).await?;
         updates.push(update.id);
     }
-    let log = world.vendor.origin.clone();
-    let (reason, severity, replacement) = ("it deletes what it should keep".into(), Severity::High, None);
-    let withdrawal = Withdrawal { log, updates, reason, severity, replacement };
-    let statement =
-        Statement { subjects: vec![file("artifact", b"artifact")], predicate: Predicate::Withdrawal(withdrawal) };
-    world.submit(&sign(&statement, world.vendor.key(RoleName::Withdraw))).await?;
+    world.submit(&world.vendor.withdrawal(&updates, b"artifact")).await?;
     let refusal = judge(&world, &trust(&world, vendor.id, &[])?, "").await?.err().context("it is installable")?;
     assert!(matches!(refusal, Refusal::Withdrawn { .. }), "{refusal:?}");
     Ok(())

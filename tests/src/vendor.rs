@@ -137,10 +137,10 @@ impl Vendor {
 }
 
 impl Vendor {
-    /// A withdrawal of an update and of its artifact.
-    pub fn withdrawal(&self, update: &Digest, artifact: &[u8]) -> Signed {
+    /// A withdrawal of updates and of an artifact that they carry.
+    pub fn withdrawal(&self, updates: &[Digest], artifact: &[u8]) -> Signed {
         let (log, reason, severity) = (self.origin.clone(), "it deletes files".into(), Severity::High);
-        let withdrawal = Withdrawal { log, updates: vec![*update], reason, severity, replacement: None };
+        let withdrawal = Withdrawal { log, updates: updates.to_vec(), reason, severity, replacement: None };
         let subjects = vec![file("artifact", artifact)];
         sign(&Statement { subjects, predicate: Predicate::Withdrawal(withdrawal) }, self.key(RoleName::Withdraw))
     }
