@@ -112,7 +112,7 @@ impl Replay<'_> {
         tiles.extend(self.tree.tiles().clone());
         let map = done.tiles.iter().filter_map(|path| Some((*path, self.map.0.get(path)?.clone()))).collect();
         // Entries stay where they are.
-        let batch = Batch { first, entries: Vec::new(), rows: done.rows, tiles, map };
+        let batch = Batch { first, entries: Vec::new(), rows: rows.into_put().collect(), tiles, map };
         self.made.commit_unsynced(&batch, &Committed { head: self.tree.head(), time: done.cursor.time })?;
         self.cursor = done.cursor;
         if self.map.0.len() > MAX_MAP_TILES {

@@ -161,6 +161,27 @@ pub fn judge(
     rows: &Rows,
     checked: &dyn Fn(&Digest, &[u8]) -> Option<bool>,
 ) -> Result<Admission, Stop> {
+    match decide(origin, index, record, rows, checked)? {
+        Decision::Known { index } => Ok(Admission::Known { index }),
+        Decision::New { signatures, rows } => Ok(Admission::New { entry: entry(record, signatures)?, rows }),
+    }
+}
+
+/// What [`judge`] decides, its entry not written yet.
+enum Decision {
+    /// It is in the log already.
+    Known { index: u64 },
+    /// It takes the index that it was judged at.
+    New { signatures: Signatures, rows: Vec<Row> },
+}
+
+fn decide(
+    origin: &str,
+    index: u64,
+    record: &Record,
+    rows: &Rows,
+    checked: &dyn Fn(&Digest, &[u8]) -> Option<bool>,
+) -> Result<Decision, Stop> {
     // Rule 1. The record was parsed, so it is well-formed and of a known kind.
     if let Some(log) = record.log()
         && log != origin
@@ -169,10 +190,10 @@ pub fn judge(
     }
     // Rule 2.
     if let Some(index) = rows.index(&Look::id(&record.id))? {
-        return Ok(Admission::Known { index });
+        return Ok(Decision::Known { index });
     }
     let at = At { index, record, rows, checked };
-    let (signatures, out) = match &record.statement.predicate {
+    let (signatures, rows) = match &record.statement.predicate {
         Predicate::Authority(authority) => at.authority(authority)?,
         Predicate::Source(source) => at.source(source)?,
         Predicate::Build(build) => at.build(build)?,
@@ -183,9 +204,13 @@ pub fn judge(
         Predicate::Policy(policy) => at.policy(policy)?,
         Predicate::Access(access) => at.access(access)?,
     };
+    Ok(Decision::New { signatures, rows })
+}
+
+/// The entry of a record with the signatures that count.
+fn entry(record: &Record, signatures: Signatures) -> Result<Vec<u8>, Refusal> {
     let signatures: Vec<_> = signatures.into_iter().collect();
-    let entry = record.entry(&signatures).map_err(Refusal::Entry)?;
-    Ok(Admission::New { entry, rows: out })
+    record.entry(&signatures).map_err(Refusal::Entry)
 }
 
 type Signatures = BTreeMap<Digest, Vec<u8>>;

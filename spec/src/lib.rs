@@ -47,5 +47,6 @@ pub mod bundle;
 pub mod verdict;
 
 mod ecdsa;
+mod ed25519;
 mod encoding;
 mod ml_dsa;

@@ -1,8 +1,9 @@
 #![doc = include_str!("../map.md")]
 
 use crate::merkle::Hash;
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, collections::BTreeMap, vec::Vec};
 use core::fmt;
+use hashbrown::HashMap;
 use sha2::{Digest as _, Sha256};
 
 /// The hash of an empty subtree, and so the root of an empty map: 32 zero bytes.
@@ -307,7 +308,7 @@ fn subtree_hash(slots: &[Slot]) -> Hash {
 /// A tile without a row is given as an empty one, [`Tile::default`]. That is right for the root of an empty map alone;
 /// deeper tiles are asked for where the one above has a node, and [`put`] and [`prove`] refuse an empty one there.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Tiles(pub BTreeMap<TilePath, Tile>);
+pub struct Tiles(pub HashMap<TilePath, Tile>);
 
 /// Why nothing was put, proved or hashed: a tile is not at hand.
 ///
@@ -392,12 +393,12 @@ fn put_below(tiles: &mut Tiles, path: TilePath, changes: &[(KeyHash, ValueHash)]
     for group in changes.chunk_by(|(a, _), (b, _)| a.slot(path.depth) == b.slot(path.depth)) {
         let Some((key, value)) = group.first() else { continue };
         let Some(slot) = tile.slots.get_mut(key.slot(path.depth)) else { continue };
-        let mut all = group.to_vec();
+        let mut all = Cow::Borrowed(group);
         // A leaf that is not alone any more moves down with those who join it.
         if let Slot::Leaf(old, old_value) = slot
             && let Err(at) = all.binary_search_by(|(key, _)| key.cmp(old))
         {
-            all.insert(at, (*old, *old_value));
+            all.to_mut().insert(at, (*old, *old_value));
         }
         *slot = match path.below(key) {
             Some(below) if all.len() > 1 || matches!(slot, Slot::Node(_)) => {
@@ -1004,7 +1005,8 @@ mod tests {
 
         let (store, _) = Store::of(&Leaves::from([(key, value), (near, value)]));
         let whole = store.load(&[key]);
-        let paths: Vec<_> = whole.0.keys().copied().collect();
+        let mut paths: Vec<_> = whole.0.keys().copied().collect();
+        paths.sort_unstable();
         assert_eq!(paths.iter().map(|path| path.to_string()).collect::<Vec<_>>(), ["0/", "1/3", "2/33", "3/333"]);
         for path in paths {
             let mut tiles = whole.clone();

@@ -1,10 +1,9 @@
 #![doc = include_str!("../note.md")]
 
-use crate::encoding;
-use crate::ml_dsa;
+use crate::{ed25519, encoding, ml_dsa};
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 use sha2::{Digest as _, Sha256};
 
 /// The most bytes a note may have.
@@ -110,7 +109,7 @@ pub struct Vkey {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Public {
-    Ed25519(VerifyingKey),
+    Ed25519(ed25519::PublicKey),
     MlDsa44(ml_dsa::PublicKey),
 }
 
@@ -125,7 +124,7 @@ impl Vkey {
         let key = match kind {
             KeyKind::Ed25519 | KeyKind::CosignatureEd25519 => {
                 let public = public.try_into().map_err(|_| length(32))?;
-                Public::Ed25519(strict_ed25519(public).ok_or(KeyError::WeakKey)?)
+                Public::Ed25519(ed25519::PublicKey::from_bytes(public).ok_or(KeyError::WeakKey)?)
             }
             KeyKind::CosignatureMlDsa44 => {
                 let key = ml_dsa::PublicKey::from_bytes(public);
@@ -144,7 +143,7 @@ impl Vkey {
     /// The public key's 32 or 1,312 bytes.
     pub fn public(&self) -> &[u8] {
         match &self.public {
-            Public::Ed25519(point) => point.as_bytes(),
+            Public::Ed25519(key) => key.as_bytes(),
             Public::MlDsa44(key) => key.as_bytes(),
         }
     }
@@ -165,9 +164,7 @@ impl Vkey {
     /// Cost: 35 us for Ed25519, 90 us for ML-DSA-44.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.public {
-            Public::Ed25519(point) => {
-                Signature::from_slice(signature).is_ok_and(|signature| point.verify_strict(message, &signature).is_ok())
-            }
+            Public::Ed25519(key) => key.verify(message, signature),
             Public::MlDsa44(key) => key.verify(message, signature),
         }
     }
@@ -217,8 +214,8 @@ impl Skey {
         let (secret, public) = match kind {
             KeyKind::Ed25519 | KeyKind::CosignatureEd25519 => {
                 let secret = SigningKey::from_bytes(&seed);
-                let public = strict_ed25519(secret.verifying_key().as_bytes()).ok_or(KeyError::WeakKey)?;
-                (Secret::Ed25519(Box::new(secret)), Public::Ed25519(public))
+                let public = Public::Ed25519(ed25519::PublicKey::of(&secret));
+                (Secret::Ed25519(Box::new(secret)), public)
             }
             KeyKind::CosignatureMlDsa44 => {
                 let (secret, public) = ml_dsa::SecretKey::from_seed(&seed);
@@ -296,18 +293,6 @@ fn check_name(name: &str, kind: KeyKind) -> Result<(), KeyError> {
 fn key_id(name: &str, kind: KeyKind, public: &[u8]) -> u32 {
     let hash = Sha256::new().chain_update(name).chain_update([b'\n', kind.byte()]).chain_update(public).finalize();
     hash.first_chunk().map_or(0, |id| u32::from_be_bytes(*id))
-}
-
-/// Reads an Ed25519 public key; `None` unless it is the one encoding of a point that is not of small order.
-///
-/// Verification refuses small-order points anyway; refusing them when a key is configured says so early.
-pub(crate) fn strict_ed25519(public: &[u8; 32]) -> Option<VerifyingKey> {
-    // A y of p = 2^255 - 19 or more decodes too, as y - p. The other second encoding, a sign where x is 0, is of a point of
-    // small order. So no point has to be encoded again, which would cost as much as decoding it.
-    let [first, middle @ .., last] = public;
-    let canonical = *first < 0xed || last & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff);
-    let key = VerifyingKey::from_bytes(public).ok()?;
-    (canonical && !key.is_weak()).then_some(key)
 }
 
 /// Tells whether a text can be a key name: not empty, without Unicode spaces, plus and control characters.
@@ -533,27 +518,5 @@ mod tests {
         (other[0], other[31]) = (0xf0, 0x7f);
         assert_eq!(Vkey::new("n", KeyKind::Ed25519, &other), Err(KeyError::WeakKey));
         assert_eq!(Vkey::new("a b", KeyKind::Ed25519, &[3; 32]), Err(KeyError::Name("a b".into())));
-    }
-
-    /// What was saved by looking at bytes, done at length: the point of each key that is taken encodes to the same bytes.
-    #[test]
-    fn ed25519_keys_have_one_encoding() {
-        let edge = |first: u8, last: u8| {
-            let mut bytes = [0xff; 32];
-            (bytes[0], bytes[31]) = (first, last);
-            bytes
-        };
-        let large = (0..=255).flat_map(|first| [0x7f, 0xff, 0x7e, 0xfe].map(|last| edge(first, last)));
-        let small = (0..=255)
-            .flat_map(|first| [0, 0x80].map(|last| [&[first][..], &[0; 30], &[last]].concat().try_into().unwrap()));
-        let hashes = (0..500_u32).map(|at| Sha256::digest(at.to_be_bytes()).into());
-        let (mut taken, mut refused) = (0, 0);
-        for bytes in large.chain(small).chain(hashes) {
-            let long = VerifyingKey::from_bytes(&bytes).ok();
-            let long = long.filter(|key| key.to_edwards().compress().to_bytes() == bytes && !key.is_weak());
-            assert_eq!(strict_ed25519(&bytes), long, "{bytes:?}");
-            if long.is_some() { taken += 1 } else { refused += 1 }
-        }
-        assert!(taken > 500 && refused > 500, "{taken} taken, {refused} refused");
     }
 }

@@ -4,9 +4,9 @@ use super::fetch::Fetched;
 use super::store::Scratch;
 use super::{AuditError, Finding};
 use bytes::Bytes;
+use spec::admission::Rows;
 use spec::admission::replay::{Chunk, Cursor, Ended, Entry, Inadmissible, Need, What};
 use spec::admission::signatures::{Checked, check_named};
-use spec::admission::{Row, Rows};
 use spec::authority::{Authority, PublicKey};
 use spec::entry_bundle;
 use spec::map::{TilePath, Tiles};
@@ -97,10 +97,6 @@ pub(super) struct Judge {
     scratch: Scratch,
     origin: String,
     keyring: Keyring,
-    cursor: Cursor,
-    /// The rows that were put since the last commit, and those that were read.
-    rows: Rows,
-    row_bytes: usize,
     tiles: Tiles,
     /// What the next commit writes.
     replayed: Replayed,
@@ -112,8 +108,10 @@ pub(super) struct Judge {
 /// What was replayed since the last commit.
 #[derive(Default)]
 pub(super) struct Replayed {
-    /// The rows put, in their order.
-    pub(super) rows: Vec<Row>,
+    /// Where the replay stands.
+    pub(super) cursor: Cursor,
+    /// The rows that were put, and those that were read.
+    pub(super) rows: Rows,
     /// The tiles of the map that changed.
     pub(super) tiles: BTreeSet<TilePath>,
     /// The tree after it.
@@ -129,20 +127,21 @@ impl Judge {
         progress: Arc<dyn Fn(u64, u64) + Send + Sync>,
         size: u64,
     ) -> Result<Self, AuditError> {
-        let (cursor, origin) = (scratch.cursor()?, origin.into());
-        let (rows, tiles, replayed) = (Rows::default(), Tiles::default(), Replayed::default());
-        Ok(Self { scratch, origin, keyring, cursor, rows, row_bytes: 0, tiles, replayed, records: 0, progress, size })
+        let (origin, tiles) = (origin.into(), Tiles::default());
+        let replayed = Replayed { cursor: scratch.cursor()?, ..Replayed::default() };
+        Ok(Self { scratch, origin, keyring, tiles, replayed, records: 0, progress, size })
     }
 
     /// Judges what comes until no more comes; returns how many records that were.
     pub(super) fn run(mut self, mut work: Receiver<Piece>) -> Result<u64, AuditError> {
         while let Some(first) = work.blocking_recv() {
             self.judge(&together(first, &mut work))?;
-            (self.progress)(self.cursor.index, self.size);
+            (self.progress)(self.replayed.cursor.index, self.size);
         }
         self.commit()?;
-        if self.cursor.index == self.size {
-            self.cursor.end().map_err(ended)?;
+        let cursor = self.replayed.cursor;
+        if cursor.index == self.size {
+            cursor.end().map_err(ended)?;
         }
         Ok(self.records)
     }
@@ -150,10 +149,11 @@ impl Judge {
     fn judge(&mut self, pieces: &[Piece]) -> Result<(), AuditError> {
         let Some(last) = pieces.last() else { return Ok(()) };
         let entries: Vec<_> = pieces.iter().flat_map(Piece::entries).collect();
-        let mut chunk = Chunk::new(&self.origin, self.cursor, &entries);
-        while let Some(need) = chunk.advance(&mut self.rows, &mut self.tiles).map_err(ended)? {
+        let Replayed { cursor, rows, .. } = &mut self.replayed;
+        let mut chunk = Chunk::new(&self.origin, *cursor, &entries);
+        while let Some(need) = chunk.advance(rows, &mut self.tiles).map_err(ended)? {
             match need {
-                Need::Rows(looks) => self.row_bytes += self.scratch.answer(looks, &mut self.rows, &self.keyring)?,
+                Need::Rows(looks) => self.scratch.answer(looks, rows, &self.keyring)?,
                 Need::Tiles(paths) => self.scratch.map_tiles(paths, &mut self.tiles)?,
             }
         }
@@ -161,13 +161,11 @@ impl Judge {
         if let Some(why) = &last.malformed {
             return Err(Finding::Entry { index: done.cursor.index, why: why.clone() }.into());
         }
-        self.cursor = done.cursor;
         self.records += entries.iter().filter(|entry| matches!(entry.what, What::Record(_))).count() as u64;
-        self.row_bytes += done.rows.iter().map(|row| row.key.len() + row.value.len()).sum::<usize>();
-        self.replayed.rows.extend(done.rows);
+        self.replayed.cursor = done.cursor;
         self.replayed.tiles.extend(done.tiles);
         self.replayed.edge = last.edge.clone();
-        if self.row_bytes > MAX_ROW_BYTES || self.tiles.0.len() > MAX_MAP_TILES {
+        if self.replayed.rows.bytes() > MAX_ROW_BYTES || self.tiles.0.len() > MAX_MAP_TILES {
             self.commit()?;
         }
         Ok(())
@@ -175,9 +173,9 @@ impl Judge {
 
     /// Writes what was replayed since the last time, and forgets what is read as easily as kept.
     fn commit(&mut self) -> Result<(), AuditError> {
-        let replayed = std::mem::take(&mut self.replayed);
-        self.scratch.commit(self.cursor, &replayed, &self.tiles)?;
-        (self.rows, self.row_bytes) = (Rows::default(), 0);
+        let next = Replayed { cursor: self.replayed.cursor, ..Replayed::default() };
+        let replayed = std::mem::replace(&mut self.replayed, next);
+        self.scratch.commit(replayed, &self.tiles)?;
         if self.tiles.0.len() > MAX_MAP_TILES {
             self.tiles.0.clear();
         }

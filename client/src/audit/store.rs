@@ -21,7 +21,6 @@ use spec::authority::Authority;
 use spec::map::{self, TilePath, Tiles};
 use spec::state::RULES;
 use spec::tile::{self, Edge, Tile};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -143,14 +142,9 @@ impl Scratch {
         Edge::new(size, tiles).ok_or_else(damaged)
     }
 
-    /// Answers looks, all points in one round; returns how many bytes that were.
-    pub(super) fn answer(
-        &mut self,
-        looks: Vec<Look>,
-        rows: &mut Rows,
-        keyring: &Keyring,
-    ) -> Result<usize, ScratchError> {
-        let (mut points, mut prefixes, mut bytes) = (Vec::new(), Vec::new(), 0);
+    /// Answers looks, all points in one round.
+    pub(super) fn answer(&mut self, looks: Vec<Look>, rows: &mut Rows, keyring: &Keyring) -> Result<(), ScratchError> {
+        let (mut points, mut prefixes) = (Vec::new(), Vec::new());
         for look in looks {
             match look {
                 Look::Point(family, key) => points.push((family, key)),
@@ -162,7 +156,6 @@ impl Scratch {
             let mut iterator = self.db.raw_iterator();
             for (family, prefix) in prefixes {
                 let found = self.under(&mut iterator, family, &prefix)?;
-                bytes += prefix.len() + found.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
                 rows.answer_prefix(family, prefix, found);
             }
         }
@@ -174,13 +167,12 @@ impl Scratch {
             values.into_iter().map(|value| value.map(|value| value.map(|value| value.to_vec()))).collect();
         for ((family, key), value) in points.into_iter().zip(values) {
             let value = value.map_err(|error| self.fault(error))?;
-            bytes += key.len() + value.as_ref().map_or(0, Vec::len);
             match value {
                 Some(row) if family == Family::Namespaces => self.answer_namespace(key, row, rows, keyring),
                 value => rows.answer_point(family, key, value),
             }
         }
-        Ok(bytes)
+        Ok(())
     }
 
     /// Hands a namespace's row on, its authority as it was read before from the same bytes.
@@ -234,28 +226,37 @@ impl Scratch {
     }
 
     /// Keeps what was replayed before the cursor. `tiles` are those of the map, the changed ones at least.
-    pub(super) fn commit(&self, cursor: Cursor, replayed: &Replayed, tiles: &Tiles) -> Result<(), ScratchError> {
-        let rows = replayed.rows.iter().map(|row| (row_key(row.family, &row.key), Cow::from(&row.value)));
-        let map = replayed.tiles.iter().filter_map(|path| Some((map_key(path), tiles.0.get(path)?.encode().into())));
-        let edge =
-            replayed.edge.tiles().iter().map(|(tile, hashes)| (edge_key(*tile), tile::hashes_bytes(hashes).into()));
-        let Cursor { index, time, records } = cursor;
-        let cursor = (meta("cursor"), [index, time, records].map(u64::to_be_bytes).concat().into());
-        let mut all: Vec<(Vec<u8>, Cow<'_, [u8]>)> = rows.chain(map).chain(edge).chain([cursor]).collect();
-        // Of several rows with one key the last counts; the sort keeps their order.
-        all.sort_by(|(left, _), (right, _)| left.cmp(right));
-        let last = all.chunk_by(|(left, _), (right, _)| left == right).filter_map(<[_]>::last);
-        self.take_in(last).map_err(|error| self.fault(error))
+    pub(super) fn commit(&self, replayed: Replayed, tiles: &Tiles) -> Result<(), ScratchError> {
+        let Replayed { cursor, rows, tiles: changed, edge } = replayed;
+        self.take_in(|file| {
+            // In the order of their keys, as the file wants them.
+            let Cursor { index, time, records } = cursor;
+            file.put(meta("cursor"), [index, time, records].map(u64::to_be_bytes).concat())?;
+            for (tile, hashes) in edge.tiles() {
+                file.put(edge_key(*tile), tile::hashes_bytes(hashes))?;
+            }
+            for row in rows.into_put() {
+                file.put(row_key(row.family, &row.key), &row.value)?;
+            }
+            for (path, tile) in changed.iter().filter_map(|path| tiles.0.get_key_value(path)) {
+                file.put(map_key(path), tile.encode())?;
+            }
+            Ok(())
+        })
+        .map_err(|error| self.fault(error))
     }
 
-    /// Writes sorted rows into a file, and makes that one of the database's.
-    fn take_in<'a>(&self, rows: impl Iterator<Item = &'a (Vec<u8>, Cow<'a, [u8]>)>) -> Result<(), rocksdb::Error> {
+    /// Has sorted rows written into a file, and makes that one of the database's.
+    fn take_in(
+        &self,
+        write: impl FnOnce(&mut SstFileWriter<'_>) -> Result<(), rocksdb::Error>,
+    ) -> Result<(), rocksdb::Error> {
         let (path, mut options) = (self.path.join(NEXT), options());
         // Most of it is written once more when files are merged.
         options.set_bottommost_compression_type(DBCompressionType::None);
         let mut file = SstFileWriter::create(&options);
         file.open(&path)?;
-        rows.into_iter().try_for_each(|(key, value)| file.put(key, value))?;
+        write(&mut file)?;
         file.finish()?;
         let mut ingest = IngestExternalFileOptions::default();
         ingest.set_move_files(true);

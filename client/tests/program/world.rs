@@ -165,7 +165,7 @@ impl World {
     }
 
     fn tiles(&self) -> Tiles {
-        let mut tiles = Tiles(BTreeMap::new());
+        let mut tiles = Tiles::default();
         for (key, value) in &self.map {
             prepare(&mut tiles, key);
             map::put(&mut tiles, &[(map::key_hash(key), map::value_hash(value))]).unwrap();

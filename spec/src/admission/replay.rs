@@ -29,7 +29,7 @@
 //! ```
 
 use super::signatures::Checked;
-use super::{Admission, Corrupt, Family, Look, Refusal, Row, Rows, Stop, judge, needs, needs_more};
+use super::{Corrupt, Decision, Family, Look, Refusal, Row, Rows, Signatures, Stop, decide, entry, needs, needs_more};
 use crate::map::{self, KeyHash, TilePath, Tiles, ValueHash};
 use crate::merkle::Hash;
 use crate::record::{Record, RecordError};
@@ -64,7 +64,7 @@ impl What {
 pub struct Entry<'a> {
     /// Its bytes.
     pub bytes: &'a [u8],
-    /// What was read from them.
+    /// What [`What::parse`] read from these bytes.
     pub what: &'a What,
     /// What is known of its signatures; the rest is verified by the replay.
     pub checked: &'a Checked,
@@ -193,7 +193,7 @@ impl Cursor {
 
     /// Judges a record at this index, and returns the rows that it puts.
     ///
-    /// `rows` is as for [`judge`].
+    /// `rows` is as for [`judge`](super::judge).
     ///
     /// # Errors
     /// [`Ended`].
@@ -205,14 +205,15 @@ impl Cursor {
         rows: &Rows,
         checked: &Checked,
     ) -> Result<Vec<Row>, Ended> {
-        let admission = judge(origin, self.index, record, rows, &|keyid, sig| checked.get(keyid, sig));
-        let (entry, new) = match admission {
-            Ok(Admission::New { entry, rows }) => (entry, rows),
-            Ok(Admission::Known { index: first }) => return Err(self.ends(Inadmissible::Repeated { first })),
+        let decision = decide(origin, self.index, record, rows, &|keyid, sig| checked.get(keyid, sig));
+        let (signatures, new) = match decision {
+            Ok(Decision::New { signatures, rows }) => (signatures, rows),
+            Ok(Decision::Known { index: first }) => return Err(self.ends(Inadmissible::Repeated { first })),
             Err(Stop::Refused(refusal)) => return Err(self.ends(refusal)),
             Err(Stop::Corrupt(corrupt)) => return Err(corrupt.into()),
         };
-        if entry != bytes {
+        if !has(record, &signatures) {
+            let entry = entry(record, signatures).map_err(|refusal| self.ends(refusal))?;
             let at = entry.iter().zip(bytes).take_while(|(left, right)| left == right).count();
             return Err(self.ends(Inadmissible::OtherForm { at }));
         }
@@ -242,12 +243,23 @@ impl Cursor {
     }
 }
 
+/// Whether a record that was read from an entry has these signatures and no others, so that it makes the same entry again.
+fn has(record: &Record, signatures: &Signatures) -> bool {
+    let own = record.signatures.iter().map(|own| (own.keyid.as_ref(), &own.sig));
+    own.eq(signatures.iter().map(|(keyid, sig)| (Some(keyid), sig)))
+}
+
 /// What rows change in the map: for each key of the state its last value.
 pub fn map_changes(rows: &[Row]) -> Vec<(KeyHash, ValueHash)> {
     let state = rows.iter().filter(|row| row.family == Family::State);
-    let text = |bytes| core::str::from_utf8(bytes).ok();
-    let last: BTreeMap<&str, &str> = state.filter_map(|row| Some((text(&row.key)?, text(&row.value)?))).collect();
-    last.into_iter().map(|(key, value)| (map::key_hash(key), map::value_hash(value))).collect()
+    let last: BTreeMap<&[u8], &[u8]> = state.map(|row| (row.key.as_slice(), row.value.as_slice())).collect();
+    last.into_iter().filter_map(|(key, value)| change(key, value)).collect()
+}
+
+/// What a row of the state changes in the map.
+fn change(key: &[u8], value: &[u8]) -> Option<(KeyHash, ValueHash)> {
+    let [key, value] = [key, value].map(|bytes| core::str::from_utf8(bytes).ok());
+    Some((map::key_hash(key?), map::value_hash(value?)))
 }
 
 /// What a replay asks for next.
@@ -259,13 +271,11 @@ pub enum Need {
     Tiles(Vec<TilePath>),
 }
 
-/// What a replayed chunk leads to.
+/// What a replayed chunk leads to, beside the rows that it put: [`Rows::into_put`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Done {
     /// Where the replay stands.
     pub cursor: Cursor,
-    /// The rows to put, in their order.
-    pub rows: Vec<Row>,
     /// The tiles of the map that changed.
     pub tiles: BTreeSet<TilePath>,
 }
@@ -279,16 +289,19 @@ pub struct Chunk<'a> {
     rounds: u8,
     /// The next entry.
     at: usize,
-    /// How many of the rows to put are in the map already.
-    mapped: usize,
+    /// Keys of the state that were put and are not in the map yet.
+    changed: BTreeSet<Vec<u8>>,
+    /// What the next change of the map puts.
+    changes: Vec<(KeyHash, ValueHash)>,
     done: Done,
 }
 
 impl<'a> Chunk<'a> {
     /// Takes the entries from the cursor's index on.
     pub fn new(origin: &str, cursor: Cursor, entries: &'a [Entry<'a>]) -> Self {
-        let done = Done { cursor, rows: Vec::new(), tiles: BTreeSet::new() };
-        Self { origin: origin.into(), entries, rounds: 0, at: 0, mapped: 0, done }
+        let done = Done { cursor, tiles: BTreeSet::new() };
+        let (changed, changes) = (BTreeSet::new(), Vec::new());
+        Self { origin: origin.into(), entries, rounds: 0, at: 0, changed, changes, done }
     }
 
     /// Goes on as far as what is at hand allows; `None` once all entries are replayed.
@@ -315,12 +328,15 @@ impl<'a> Chunk<'a> {
                     if !looks.is_empty() {
                         return Ok(Some(Need::Rows(looks)));
                     }
-                    let new = self.done.cursor.record(&self.origin, bytes, record, rows, checked)?;
-                    new.iter().for_each(|row| rows.put(row.clone()));
-                    self.done.rows.extend(new);
+                    for row in self.done.cursor.record(&self.origin, bytes, record, rows, checked)? {
+                        if row.family == Family::State {
+                            self.changed.insert(row.key.clone());
+                        }
+                        rows.put(row);
+                    }
                 }
                 What::State(state) => {
-                    if let Some(need) = self.map(tiles)? {
+                    if let Some(need) = self.map(rows, tiles)? {
                         return Ok(Some(need));
                     }
                     self.done.cursor.state(state, &map::root(tiles)?)?;
@@ -328,10 +344,10 @@ impl<'a> Chunk<'a> {
             }
             self.at = self.at.saturating_add(1);
         }
-        self.map(tiles)
+        self.map(rows, tiles)
     }
 
-    /// Where it stands once [`Chunk::advance`] said `None`, and what is to be stored.
+    /// Where it stands once [`Chunk::advance`] said `None`, and which tiles are to be stored.
     pub fn done(self) -> Done {
         self.done
     }
@@ -347,15 +363,18 @@ impl<'a> Chunk<'a> {
     }
 
     /// Puts into the map what the records since the last time changed.
-    fn map(&mut self, tiles: &mut Tiles) -> Result<Option<Need>, Ended> {
-        let changes = map_changes(self.done.rows.get(self.mapped..).unwrap_or_default());
-        let keys: Vec<_> = changes.iter().map(|(key, _)| *key).collect();
-        let missing = map::missing(tiles, &keys);
-        if !missing.is_empty() {
-            return Ok(Some(Need::Tiles(missing)));
+    fn map(&mut self, rows: &Rows, tiles: &mut Tiles) -> Result<Option<Need>, Ended> {
+        let changed = core::mem::take(&mut self.changed);
+        self.changes.extend(changed.iter().filter_map(|key| change(key, rows.get(Family::State, key)?)));
+        match map::put(tiles, &self.changes) {
+            Ok(written) => self.done.tiles.extend(written),
+            Err(missing) => {
+                let keys: Vec<_> = self.changes.iter().map(|(key, _)| *key).collect();
+                let lacking = map::missing(tiles, &keys);
+                return if lacking.is_empty() { Err(missing.into()) } else { Ok(Some(Need::Tiles(lacking))) };
+            }
         }
-        self.done.tiles.extend(map::put(tiles, &changes)?);
-        self.mapped = self.done.rows.len();
+        self.changes.clear();
         Ok(None)
     }
 }

@@ -33,6 +33,19 @@ pub enum Family {
 }
 
 impl Family {
+    /// All of them, in their order.
+    const ALL: [Self; 9] = [
+        Self::Ids,
+        Self::Facts,
+        Self::Digests,
+        Self::Files,
+        Self::Withdrawn,
+        Self::Tracks,
+        Self::Refs,
+        Self::Namespaces,
+        Self::State,
+    ];
+
     /// Whether rows of it are looked up by prefix.
     fn has_prefixes(self) -> bool {
         matches!(self, Self::Digests | Self::Files | Self::Tracks | Self::Refs)
@@ -319,18 +332,37 @@ pub(super) enum NamespaceRow {
     Authority(Arc<Authority>),
 }
 
+/// What is known of a key.
+#[derive(Clone, Debug)]
+struct Known {
+    /// The row's value; `None` where there is no row.
+    value: Option<Vec<u8>>,
+    /// Whether it was put, and not answered.
+    put: bool,
+}
+
 /// Rows by key: answers of a store, and the rows of the entries judged since, which stand before them.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
     /// The rows of families that have prefixes, sorted; those of the others, by hash.
-    sorted: BTreeMap<Family, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
-    points: BTreeMap<Family, HashMap<Vec<u8>, Option<Vec<u8>>>>,
+    sorted: BTreeMap<Family, BTreeMap<Vec<u8>, Known>>,
+    points: BTreeMap<Family, HashMap<Vec<u8>, Known>>,
     prefixes: BTreeMap<Family, HashSet<Vec<u8>>>,
     /// The authorities in rows of `namespaces`, read once: that costs more than a signature.
     authorities: BTreeMap<Vec<u8>, Arc<Authority>>,
+    bytes: usize,
 }
 
 impl Rows {
+    /// Bytes of the keys and values that were answered and put, those that took another's place counted too.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn count(&mut self, key: &[u8], value: &[u8]) {
+        self.bytes = self.bytes.saturating_add(key.len()).saturating_add(value.len());
+    }
+
     /// Tells whether a look was answered, or the row put.
     pub fn knows(&self, look: &Look) -> bool {
         match look {
@@ -339,7 +371,7 @@ impl Rows {
         }
     }
 
-    fn answered(&self, family: Family, key: &[u8]) -> Option<&Option<Vec<u8>>> {
+    fn answered(&self, family: Family, key: &[u8]) -> Option<&Known> {
         match family.has_prefixes() {
             true => self.sorted.get(&family)?.get(key),
             false => self.points.get(&family)?.get(key),
@@ -348,24 +380,26 @@ impl Rows {
 
     /// Takes a store's answer to a [`Look::Point`]; a row that was put stays.
     pub fn answer_point(&mut self, family: Family, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.count(&key, value.as_deref().unwrap_or_default());
         if family.has_prefixes() {
             if let btree_map::Entry::Vacant(vacant) = self.sorted.entry(family).or_default().entry(key) {
-                vacant.insert(value);
+                vacant.insert(Known { value, put: false });
             }
         } else if let hash_map::Entry::Vacant(vacant) = self.points.entry(family).or_default().entry(key) {
             if let Some(authority) = value.as_deref().and_then(|value| read_authority(family, value)) {
                 self.authorities.insert(vacant.key().clone(), authority);
             }
-            vacant.insert(value);
+            vacant.insert(Known { value, put: false });
         }
     }
 
     /// Takes a row of `namespaces` together with the authority that was read from the same bytes before.
     pub fn answer_authority(&mut self, namespace: Vec<u8>, row: Vec<u8>, authority: Arc<Authority>) {
+        self.count(&namespace, &row);
         let rows = self.points.entry(Family::Namespaces).or_default();
         if let hash_map::Entry::Vacant(vacant) = rows.entry(namespace) {
             self.authorities.insert(vacant.key().clone(), authority);
-            vacant.insert(Some(row));
+            vacant.insert(Known { value: Some(row), put: false });
         }
     }
 
@@ -379,6 +413,7 @@ impl Rows {
         for (key, value) in rows {
             self.answer_point(family, key, Some(value));
         }
+        self.count(&prefix, &[]);
         self.prefixes.entry(family).or_default().insert(prefix);
     }
 
@@ -392,21 +427,39 @@ impl Rows {
 
     /// Puts a row of an admitted record before all answers.
     pub fn put(&mut self, row: Row) {
+        self.count(&row.key, &row.value);
         match read_authority(row.family, &row.value) {
             Some(authority) => drop(self.authorities.insert(row.key.clone(), authority)),
             None if row.family == Family::Namespaces => drop(self.authorities.remove(&row.key)),
             None => {}
         }
-        let (key, value) = (row.key, Some(row.value));
+        let (key, known) = (row.key, Known { value: Some(row.value), put: true });
         match row.family.has_prefixes() {
-            true => self.sorted.entry(row.family).or_default().insert(key, value),
-            false => self.points.entry(row.family).or_default().insert(key, value),
+            true => self.sorted.entry(row.family).or_default().insert(key, known),
+            false => self.points.entry(row.family).or_default().insert(key, known),
         };
+    }
+
+    /// The rows that were put and not only answered: what a store is to keep.
+    ///
+    /// Shapes: sorted by family and key, each key once, with the value that was put last.
+    pub fn into_put(self) -> impl Iterator<Item = Row> {
+        let Self { mut sorted, mut points, .. } = self;
+        Family::ALL.into_iter().flat_map(move |family| {
+            let put = |(key, known): (Vec<u8>, Known)| {
+                let value = known.value.filter(|_| known.put)?;
+                Some(Row { family, key, value })
+            };
+            let mut rows: Vec<_> = points.remove(&family).unwrap_or_default().into_iter().filter_map(put).collect();
+            rows.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+            rows.extend(sorted.remove(&family).unwrap_or_default().into_iter().filter_map(put));
+            rows
+        })
     }
 
     /// The row with this key, if there is one.
     pub fn get(&self, family: Family, key: &[u8]) -> Option<&[u8]> {
-        self.answered(family, key)?.as_deref()
+        self.answered(family, key)?.value.as_deref()
     }
 
     /// All rows whose keys start with `prefix`, sorted; none of a family that is not looked up by prefix.
@@ -414,7 +467,7 @@ impl Rows {
         let from = (Bound::Included(prefix), Bound::Unbounded);
         let rows = self.sorted.get(&family).into_iter().flat_map(move |sorted| sorted.range::<[u8], _>(from));
         rows.take_while(move |(key, _)| key.starts_with(prefix))
-            .filter_map(|(key, value)| Some((key.as_slice(), value.as_deref()?)))
+            .filter_map(|(key, known)| Some((key.as_slice(), known.value.as_deref()?)))
     }
 
     /// All rows of a family.
@@ -422,7 +475,7 @@ impl Rows {
     pub(super) fn all(&self, family: Family) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let points = self.points.get(&family).into_iter().flatten();
         let rows = points.chain(self.sorted.get(&family).into_iter().flatten());
-        rows.filter_map(|(key, value)| Some((key.clone(), value.clone()?))).collect()
+        rows.filter_map(|(key, known)| Some((key.clone(), known.value.clone()?))).collect()
     }
 
     fn point(&self, look: &Look) -> Option<&[u8]> {

@@ -822,6 +822,37 @@ fn rows_of_a_batch() {
     assert_eq!(rows.governing(&product(SHIELD)), Ok(None));
 }
 
+/// What a store is to keep: the rows that were put, sorted, with the value that was put last; no answer, and none twice.
+#[test]
+fn rows_that_were_put_come_out_again() {
+    let row = |family, key: &[u8], value: &[u8]| Row { family, key: key.into(), value: value.into() };
+    let mut rows = Rows::default();
+    rows.answer_point(Family::Ids, vec![7], Some(vec![1]));
+    rows.answer_point(Family::State, vec![7], Some(vec![1]));
+    rows.answer_prefix(Family::Files, vec![1], [(vec![1, 1], vec![3]), (vec![1, 2], vec![4])]);
+    rows.answer_none(Look::fact(8));
+    assert_eq!((rows.bytes(), rows.clone().into_put().count()), (1 + 1 + 1 + 1 + 3 + 3 + 1 + 8, 0));
+    for (family, key, value) in [
+        (Family::State, [9], [1]),
+        (Family::State, [2], [1]),
+        (Family::Files, [5], [0]),
+        (Family::State, [7], [2]),
+        (Family::Ids, [9], [5]),
+        (Family::State, [9], [3]),
+    ] {
+        rows.put(row(family, &key, &value));
+    }
+    rows.answer_point(Family::State, vec![9], None);
+    let put = [
+        row(Family::Ids, &[9], &[5]),
+        row(Family::Files, &[5], &[0]),
+        row(Family::State, &[2], &[1]),
+        row(Family::State, &[7], &[2]),
+        row(Family::State, &[9], &[3]),
+    ];
+    assert!(rows.into_put().eq(put));
+}
+
 /// Records of all kinds that name others of their batch, by keys that the batch names first; what a record puts is there
 /// for the next one, and what it withdraws is gone.
 #[test]

@@ -1,11 +1,10 @@
 //! Public keys of records, in the one DER form that each has.
 
-use crate::note::strict_ed25519;
 use crate::record::Digest;
-use crate::{ecdsa, ml_dsa};
+use crate::{ecdsa, ed25519, ml_dsa};
 use alloc::{borrow::Cow, vec::Vec};
 use core::fmt;
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 
 /// The signature algorithms of records: a closed list.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -74,7 +73,7 @@ pub struct PublicKey {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Material {
-    Ed25519(VerifyingKey),
+    Ed25519(ed25519::PublicKey),
     EcdsaP256Sha256(ecdsa::PublicKey),
     MlDsa44(ml_dsa::PublicKey),
 }
@@ -111,14 +110,14 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError::Weak`].
     pub fn from_ed25519(public: [u8; 32]) -> Result<Self, KeyError> {
-        let point = strict_ed25519(&public).ok_or(KeyError::Weak)?;
-        Ok(Self { algorithm: Algorithm::Ed25519, material: Material::Ed25519(point) })
+        let key = ed25519::PublicKey::from_bytes(&public).ok_or(KeyError::Weak)?;
+        Ok(Self { algorithm: Algorithm::Ed25519, material: Material::Ed25519(key) })
     }
 
     /// The SubjectPublicKeyInfo in DER.
     pub fn spki(&self) -> Vec<u8> {
         match &self.material {
-            Material::Ed25519(point) => [ED25519_PREFIX.as_slice(), point.as_bytes()].concat(),
+            Material::Ed25519(key) => [ED25519_PREFIX.as_slice(), key.as_bytes()].concat(),
             Material::EcdsaP256Sha256(key) => [ECDSA_P256_PREFIX.as_slice(), key.as_bytes()].concat(),
             Material::MlDsa44(key) => [ML_DSA_44_PREFIX.as_slice(), key.as_bytes()].concat(),
         }
@@ -149,9 +148,7 @@ impl PublicKey {
     /// refuses.
     pub fn verify(&self, message: &[u8], sig: &[u8]) -> bool {
         match &self.material {
-            Material::Ed25519(point) => {
-                Signature::from_slice(sig).is_ok_and(|sig| point.verify_strict(message, &sig).is_ok())
-            }
+            Material::Ed25519(key) => key.verify(message, sig),
             Material::EcdsaP256Sha256(key) => key.verify(message, sig),
             Material::MlDsa44(key) => key.verify(message, sig),
         }
@@ -189,7 +186,7 @@ impl SecretKey {
         let (material, secret) = match algorithm {
             Algorithm::Ed25519 => {
                 let secret = SigningKey::from_bytes(seed);
-                (Material::Ed25519(secret.verifying_key()), Secret::Ed25519(secret))
+                (Material::Ed25519(ed25519::PublicKey::of(&secret)), Secret::Ed25519(secret))
             }
             Algorithm::EcdsaP256Sha256 => {
                 let (secret, public) = ecdsa::SecretKey::from_scalar(seed)?;

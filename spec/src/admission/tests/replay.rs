@@ -49,7 +49,7 @@ fn replay(kept: &mut Kept, entries: &[Vec<u8>], named: bool) -> Result<(), Ended
     }
     let done = chunk.done();
     kept.cursor = done.cursor;
-    done.rows.into_iter().for_each(|row| kept.rows.put(row));
+    rows.into_put().for_each(|row| kept.rows.put(row));
     kept.tiles.0.extend(done.tiles.into_iter().map(|path| (path, tiles.0[&path].clone())));
     Ok(())
 }
