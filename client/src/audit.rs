@@ -45,7 +45,7 @@ pub const SMALL_BYTES: usize = 2 << 20;
 /// The most bytes of entries that are parsed and not judged yet, beyond one bundle.
 pub const PARSED_BYTES: usize = 8 << 20;
 /// Bundles that are parsed and not judged yet.
-const PARSED: usize = 32;
+const PARSED: usize = 16;
 /// The most bytes of a checkpoint.
 const MAX_CHECKPOINT_BYTES: usize = spec::note::MAX_NOTE_BYTES;
 /// How long is waited for a log that says that it has nothing to show yet.
