@@ -147,6 +147,10 @@ impl Record {
         at_most_bytes("the entry", bare_bytes, MAX_ENTRY_BYTES)?;
         let payload = from_any_base64("payload", payload)?;
         let signatures = signatures.iter().map(signature).collect::<Result<_, _>>()?;
+        Self::of(payload, signatures)
+    }
+
+    fn of(payload: Vec<u8>, signatures: Vec<EnvelopeSignature>) -> Result<Self, RecordError> {
         let statement = Statement::parse(&payload)?;
         let id = Sha256::new_with_prefix(pae_head(&payload)).chain_update(&payload);
         Ok(Self { id: Digest(id.finalize().into()), payload, statement, signatures })
@@ -158,19 +162,19 @@ impl Record {
     /// [`RecordError`]: as for a submission, and [`RecordError::NotCanonical`] where the bytes do not re-encode to themselves.
     pub fn parse_entry(entry: &[u8]) -> Result<Self, RecordError> {
         at_most_bytes("the entry", entry.len(), MAX_ENTRY_BYTES)?;
+        if let Some((payload, signatures)) = take_apart(entry) {
+            return Self::of(payload, signatures);
+        }
+        // No envelope that is written here: what is wrong with it is said in the order of a submission's rules.
         let record = Self::parse_submission(entry)?;
         // A signature without a keyid is written as nothing, so the bytes differ where it stood.
-        let signatures: Vec<_> =
-            record.signatures.iter().filter_map(|one| Some((one.keyid?, one.sig.clone()))).collect();
-        let again = match record.entry(&signatures) {
+        let signatures: Vec<_> = record.signatures.into_iter().filter_map(|one| Some((one.keyid?, one.sig))).collect();
+        let again = match envelope(&record.payload, &signatures) {
             Err(RecordError::Empty { .. }) => Vec::new(),
             again => again?,
         };
-        if again != entry {
-            let at = again.iter().zip(entry).take_while(|(left, right)| left == right).count();
-            return Err(RecordError::NotCanonical { at });
-        }
-        Ok(record)
+        let at = again.iter().zip(entry).take_while(|(left, right)| left == right).count();
+        Err(RecordError::NotCanonical { at })
     }
 
     /// Writes the entry of this record with these signatures: sorted by keyid, of each key the first.
@@ -220,8 +224,15 @@ pub fn submissions(file: &[u8]) -> Result<Vec<&[u8]>, RecordError> {
 
 const PREFIX: &str = r#"{"payload":""#;
 const MIDDLE: &str = r#"","payloadType":"application/vnd.in-toto+json","signatures":["#;
+const KEYID: &str = r#"{"keyid":""#;
+const SIG: &str = r#"","sig":""#;
+const NEXT: &str = r#""},"#;
+const END: &str = r#""}]}"#;
 
 /// Writes the canonical envelope of a payload and its signatures: what a client submits, and what the log keeps.
+///
+/// Shapes: `{"payload":…,"payloadType":…,"signatures":[{"keyid":…,"sig":…}]}` without white space, the signatures sorted by
+/// keyid, of each key the first.
 ///
 /// # Errors
 /// As for [`Record::entry`].
@@ -234,14 +245,39 @@ pub fn envelope(payload: &[u8], signatures: &[(Digest, Vec<u8>)]) -> Result<Vec<
     at_most_bytes("the entry", payload.len(), MAX_ENTRY_BYTES)?;
     let mut out = [PREFIX, &encoding::base64(payload), MIDDLE].concat();
     for (at, (keyid, sig)) in sorted.into_iter().enumerate() {
-        let before = if at == 0 { r#"{"keyid":""# } else { r#",{"keyid":""# };
-        for part in [before, &encoding::hex(&keyid.0), r#"","sig":""#, &encoding::base64(sig), r#""}"#] {
+        let before = if at == 0 { "" } else { NEXT };
+        for part in [before, KEYID, &encoding::hex(&keyid.0), SIG, &encoding::base64(sig)] {
             out.push_str(part);
         }
     }
-    out.push_str("]}");
+    out.push_str(END);
     at_most_bytes("the entry", out.len(), MAX_ENTRY_BYTES)?;
     Ok(out.into_bytes())
+}
+
+/// Takes apart what [`envelope`] wrote; `None` if it did not write these bytes.
+fn take_apart(entry: &[u8]) -> Option<(Vec<u8>, Vec<EnvelopeSignature>)> {
+    // A value, and the next part, which begins with the quote.
+    fn value(text: &str) -> Option<(&str, &str)> {
+        text.split_at_checked(text.find('"')?)
+    }
+    let text = core::str::from_utf8(entry).ok()?;
+    let (payload, rest) = value(text.strip_prefix(PREFIX)?)?;
+    let mut rest = rest.strip_prefix(MIDDLE)?;
+    let mut signatures: Vec<EnvelopeSignature> = Vec::new();
+    loop {
+        let (keyid, sig) = value(rest.strip_prefix(KEYID)?)?;
+        let (sig, after) = value(sig.strip_prefix(SIG)?)?;
+        let one = EnvelopeSignature { keyid: Some(Digest::parse(keyid)?), sig: encoding::from_base64(sig)? };
+        if signatures.len() == MAX_SIGNATURES || signatures.last().is_some_and(|last| last.keyid >= one.keyid) {
+            return None;
+        }
+        signatures.push(one);
+        if after == END {
+            return Some((encoding::from_base64(payload)?, signatures));
+        }
+        rest = after.strip_prefix(NEXT)?;
+    }
 }
 
 fn signature(value: &json::Value) -> Result<EnvelopeSignature, RecordError> {

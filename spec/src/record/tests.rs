@@ -1006,6 +1006,49 @@ fn submissions_of_a_file() {
     }
 }
 
+/// Entries are taken apart without a reader of JSON. What that one reads as a submission, and what is then written again, says
+/// the same of whether bytes are an entry, and of what.
+#[test]
+fn an_entry_is_a_submission_in_its_one_form() {
+    let by_json = |bytes: &[u8]| {
+        let record = Record::parse_submission(bytes).ok()?;
+        let signatures = record.signatures.iter().map(|one| Some((one.keyid?, one.sig.clone())));
+        let again = record.entry(&signatures.collect::<Option<Vec<_>>>()?).ok()?;
+        (again == bytes).then_some(record)
+    };
+    let record = Record::parse_entry(&entry(&update())).unwrap();
+    let signature = |number: u8| (Digest([number; 32]), vec![number; usize::from(number) % 7]);
+    let mut random = Random(11);
+    let mut taken = 0;
+    for count in [1, 2, 3, 16] {
+        let one = record.entry(&(0..count).map(signature).collect::<Vec<_>>()).unwrap();
+        assert_eq!(Record::parse_entry(&one).ok(), by_json(&one));
+        for round in 0..10_000 {
+            // Half of the changes are behind the payload.
+            let from = if round % 2 == 0 { 0 } else { one.len() - usize::from(count) * 90 - 80 };
+            let bytes = [&one[..from], &random.mangled(&one[from..])].concat();
+            let read = Record::parse_entry(&bytes).ok();
+            assert_eq!(read, by_json(&bytes), "{}", String::from_utf8_lossy(&bytes));
+            taken += usize::from(read.is_some());
+        }
+    }
+    assert!(taken > 100, "{taken} of the changed ones are entries");
+    for (from, to) in [
+        (r#","payloadType":"application/vnd.in-toto+json","signatures":[{"keyid":""#, ""),
+        (r#""}]}"#, r#""}]} "#),
+        (r#""}]}"#, r#""},]}"#),
+        (r#""}]}"#, r#""}]}}"#),
+        (r#""keyid":""#, r#""keyid": ""#),
+        (r#"/vnd"#, r#"\/vnd"#),
+    ] {
+        let bytes = with(core::str::from_utf8(&entry(&update())).unwrap(), from, to).into_bytes();
+        assert_eq!((Record::parse_entry(&bytes).ok(), by_json(&bytes)), (None, None), "{from}");
+    }
+    // Without any signature, as the payload's own end and the end of all.
+    let none = [PREFIX, &crate::encoding::base64(&record.payload), END].concat();
+    assert!(Record::parse_entry(none.as_bytes()).is_err());
+}
+
 #[test]
 fn entries() {
     let record = Record::parse_entry(&entry(&update())).unwrap();
