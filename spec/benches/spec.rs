@@ -8,7 +8,7 @@
 mod world;
 
 use criterion::Criterion;
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use fips204::ml_dsa_44;
 use fips204::traits::{SerDes as _, Verifier as _};
 use spec::bundle::Bundle;
@@ -91,7 +91,7 @@ fn inclusion(criterion: &mut Criterion) {
     criterion.bench_function(INCLUSION, |bencher| bencher.iter(|| verify(computed).unwrap()));
 }
 
-/// A verification that is nothing but that.
+/// A verification that is nothing but that; of Ed25519 the equation alone, for the library's `verify_strict` costs a sixth more.
 enum Bare {
     Ed25519(Box<VerifyingKey>, Vec<u8>, Signature),
     MlDsa44(Box<ml_dsa_44::PublicKey>, Vec<u8>, Box<[u8; 2420]>),
@@ -132,7 +132,7 @@ impl Bare {
 
     fn verify(&self) -> bool {
         match self {
-            Self::Ed25519(key, message, signature) => key.verify_strict(message, signature).is_ok(),
+            Self::Ed25519(key, message, signature) => key.verify(message, signature).is_ok(),
             Self::MlDsa44(key, message, signature) => key.verify(message, signature, &[]),
         }
     }
