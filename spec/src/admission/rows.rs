@@ -4,7 +4,7 @@ use super::fact::Fact;
 use crate::authority::Authority;
 use crate::record::{Digest, Kind, Predicate, Product, Statement, Update};
 use crate::state::TargetLine;
-use alloc::collections::{BTreeMap, btree_map};
+use alloc::collections::{BTreeMap, BTreeSet, btree_map};
 use alloc::{string::String, sync::Arc, vec, vec::Vec};
 use core::ops::Bound;
 use hashbrown::{HashMap, HashSet, hash_map};
@@ -33,19 +33,6 @@ pub enum Family {
 }
 
 impl Family {
-    /// All of them, in their order.
-    const ALL: [Self; 9] = [
-        Self::Ids,
-        Self::Facts,
-        Self::Digests,
-        Self::Files,
-        Self::Withdrawn,
-        Self::Tracks,
-        Self::Refs,
-        Self::Namespaces,
-        Self::State,
-    ];
-
     /// Whether rows of it are looked up by prefix.
     fn has_prefixes(self) -> bool {
         matches!(self, Self::Digests | Self::Files | Self::Tracks | Self::Refs)
@@ -445,7 +432,8 @@ impl Rows {
     /// Shapes: sorted by family and key, each key once, with the value that was put last.
     pub fn into_put(self) -> impl Iterator<Item = Row> {
         let Self { mut sorted, mut points, .. } = self;
-        Family::ALL.into_iter().flat_map(move |family| {
+        let families: BTreeSet<Family> = points.keys().chain(sorted.keys()).copied().collect();
+        families.into_iter().flat_map(move |family| {
             let put = |(key, known): (Vec<u8>, Known)| {
                 let value = known.value.filter(|_| known.put)?;
                 Some(Row { family, key, value })
