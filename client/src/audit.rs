@@ -12,16 +12,21 @@
 //!         all cores                         one task           all cores           one thread, RocksDB
 //! ```
 //!
+//! The judge's thread parses too, while it waits.
+//!
 //! Memory is bounded whatever the log's size: at most [`WINDOW`] bundles of [`SMALL_BYTES`] are in flight and one larger one,
 //! records parsed and not judged yet are of at most [`PARSED_BYTES`] of entries, and rows are on disk.
 
 mod fetch;
 mod judge;
+mod parse;
 mod store;
 
 use crate::net::{Log, NetError};
+use bytes::Bytes;
 use fetch::Source;
-use judge::{Judge, Keyring, Piece};
+use judge::Judge;
+use parse::{Feed, JudgeEnded, Unparsed};
 use spec::admission::replay::Inadmissible;
 use spec::checkpoint::{self, Checkpoint, CheckpointError, OpenError};
 use spec::entry_bundle::EntryBundleError;
@@ -35,8 +40,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Scratch;
 pub use store::{ScratchError, holds_audit, remove_audit};
-use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
 /// Bundles in flight.
 pub const WINDOW: usize = 16;
@@ -272,6 +277,9 @@ pub enum AuditError {
     /// A task of ours ended.
     #[error("a part of the audit ended: {0}")]
     Task(#[from] JoinError),
+    /// The same, of one that parses.
+    #[error("a part of the audit ended: a bundle was not parsed to its end")]
+    Parser,
 }
 
 impl Audit<'_> {
@@ -283,30 +291,22 @@ impl Audit<'_> {
         let (checkpoint, cosigned) = self.checkpoint().await?;
         let Checkpoint { origin, head, .. } = checkpoint;
         let source = Source { log: self.log.clone(), size: head.size };
-        let keyring = Keyring::default();
+        let (feed, parsed) = parse::parsers(PARSED);
+        let keyring = parsed.keyring();
         let (judge, edge) = match self.scratch {
             None => (None, Edge::default()),
             Some(path) => {
                 let (scratch, edge) = Scratch::open(path, &origin)?;
-                (Some(Judge::new(scratch, &origin, keyring.clone(), Arc::clone(&self.progress), head.size)?), edge)
+                (Some(Judge::new(scratch, &origin, keyring, Arc::clone(&self.progress), head.size)?), edge)
             }
         };
         let resumed = edge.size();
         if resumed > head.size {
             return Err(Finding::Shrank { have: head.size, audited: resumed }.into());
         }
-        let (pieces, work) = mpsc::channel(2);
-        let judging = judge.map(|judge| tokio::task::spawn_blocking(move || judge.run(work)));
-        let reader = Reader {
-            source,
-            judging: judging.is_some(),
-            keyring,
-            edge,
-            pieces,
-            parsing: VecDeque::new(),
-            parsing_bytes: 0,
-        };
-        let read = reader.run(&head, &*self.progress).await;
+        let feed = judge.is_some().then_some(feed);
+        let judging = judge.map(|judge| tokio::task::spawn_blocking(move || judge.run(parsed)));
+        let read = Reader::new(source, feed, edge).read(&head, &*self.progress).await;
         // What was read before something was found is judged to its end: what is found there comes first.
         let records = match judging {
             Some(judging) => Some(judging.await??),
@@ -339,27 +339,19 @@ impl Audit<'_> {
 /// What reads a log in order, and hands on what is to be judged.
 struct Reader {
     source: Source,
-    judging: bool,
-    keyring: Keyring,
+    /// Where what is to be judged goes.
+    feed: Option<Feed>,
+    /// Room for the bytes that are handed on and not judged yet.
+    room: Arc<Semaphore>,
     edge: Edge,
-    pieces: mpsc::Sender<Piece>,
-    /// Bundles that are parsed, in order, with their bytes.
-    parsing: VecDeque<(JoinHandle<Piece>, usize)>,
-    parsing_bytes: usize,
 }
 
-/// The judge has ended and will say why.
-struct JudgeEnded;
-
 impl Reader {
-    async fn run(mut self, head: &TreeHead, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<(), AuditError> {
-        let result = self.read(head, progress).await;
-        // The judge still gets what was read whole.
-        while !self.parsing.is_empty() && self.hand_on().await?.is_ok() {}
-        result
+    fn new(source: Source, feed: Option<Feed>, edge: Edge) -> Self {
+        Self { source, feed, room: Arc::new(Semaphore::new(PARSED_BYTES)), edge }
     }
 
-    async fn read(&mut self, head: &TreeHead, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<(), AuditError> {
+    async fn read(mut self, head: &TreeHead, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<(), AuditError> {
         let bundles = head.size.div_ceil(WIDTH);
         let mut next = self.edge.size() / WIDTH;
         let mut flying = VecDeque::new();
@@ -376,12 +368,13 @@ impl Reader {
                 Err(fault) => return Err(fault.into()),
             };
             let known = self.grow(&fetched).await?;
-            if self.judging {
-                if self.parse(fetched, known).await?.is_err() {
-                    return Ok(());
+            match &self.feed {
+                None => progress(self.edge.size(), head.size),
+                Some(feed) => {
+                    if self.hand_on(feed, fetched.bytes, known).await.is_err() {
+                        return Ok(());
+                    }
                 }
-            } else {
-                progress(self.edge.size(), head.size);
             }
         }
         self.close(head).await
@@ -423,25 +416,11 @@ impl Reader {
         }
     }
 
-    /// Has a bundle parsed and its signatures verified, on whichever core is free.
-    async fn parse(&mut self, fetched: fetch::Fetched, known: usize) -> Result<Result<(), JudgeEnded>, AuditError> {
-        let bytes = fetched.bytes.len();
-        while self.parsing.len() >= PARSED || (!self.parsing.is_empty() && self.parsing_bytes + bytes > PARSED_BYTES) {
-            if self.hand_on().await?.is_err() {
-                return Ok(Err(JudgeEnded));
-            }
-        }
-        let (keyring, edge) = (self.keyring.clone(), self.edge.clone());
-        self.parsing_bytes += bytes;
-        self.parsing.push_back((tokio::spawn(async move { Piece::parse(&fetched, known, edge, &keyring) }), bytes));
-        Ok(Ok(()))
-    }
-
-    /// Hands the first bundle that was parsed to the judge.
-    async fn hand_on(&mut self) -> Result<Result<(), JudgeEnded>, AuditError> {
-        let Some((first, bytes)) = self.parsing.pop_front() else { return Ok(Ok(())) };
-        self.parsing_bytes -= bytes;
-        Ok(self.pieces.send(first.await?).await.map_err(|_| JudgeEnded))
+    /// Has a bundle parsed and judged, as soon as there is room for it.
+    async fn hand_on(&self, feed: &Feed, bytes: Bytes, skip: usize) -> Result<(), JudgeEnded> {
+        let permits = u32::try_from(bytes.len().min(PARSED_BYTES)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(|_| JudgeEnded)?;
+        feed.push(Unparsed { bytes, skip, edge: self.edge.clone(), _room: room }).await
     }
 
     /// Compares what the whole tree leads to.

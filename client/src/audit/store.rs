@@ -10,7 +10,8 @@
 //! A commit is one sorted file that RocksDB takes in whole: no write-ahead log, no memtable, and whoever kills an audit finds it
 //! as the last commit left it. After a loss of power the audit begins anew, should RocksDB refuse its files.
 
-use super::judge::{Keyring, Replayed};
+use super::judge::Replayed;
+use super::parse::Keyring;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, DB, DBCompressionType, DBRawIterator, IngestExternalFileOptions, Options,
     SstFileWriter,

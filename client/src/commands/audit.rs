@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use spec::note::Vkey;
 use spec::policy::{MAX_POLICY_BYTES, Policy};
 use std::io::IsTerminal as _;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,8 +35,11 @@ pub(crate) fn run(args: &AuditArgs) -> anyhow::Result<Outcome> {
         now: glarus_shell::clock::system_clock()(),
     };
     let start = Instant::now();
-    // One thread a core: what is awaited there is mostly hashes and signatures.
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    // One thread a core, the judge's among them: what is awaited there is mostly hashes and signatures.
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = if args.hashes_only { cores } else { cores.saturating_sub(1).max(1) };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(threads).enable_all().build().context("no runtime")?;
     let audited = runtime.block_on(audit.run());
     drop(runtime);
     progress.bar.finish_and_clear();

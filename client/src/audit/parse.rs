@@ -1,0 +1,194 @@
+//! The parsers of an audit: bundles become records whose signatures are verified.
+//!
+//! A bundle is parsed by a thread of the runtime, or by the judge's own while it waits for the next one. So with one thread a core,
+//! the judge's among them, none of them is ever without work, and none takes the judge's core while it judges.
+
+use super::AuditError;
+use bytes::Bytes;
+use spec::admission::replay::{Entry, Inadmissible, What};
+use spec::admission::signatures::{Checked, check_named};
+use spec::authority::{Authority, PublicKey};
+use spec::entry_bundle;
+use spec::record::{Digest, Predicate};
+use spec::tile::Edge;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+/// Keys that are kept in memory; past this many all are forgotten, and verified with where they are needed.
+const MAX_KEYS: usize = 16_384;
+
+/// The public keys of all authority records seen, by keyid: enough to verify a signature before it is known whether the key may
+/// sign.
+#[derive(Clone, Default)]
+pub(super) struct Keyring(Arc<RwLock<HashMap<Digest, PublicKey>>>);
+
+impl Keyring {
+    fn get(&self, keyid: &Digest) -> Option<PublicKey> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(keyid).cloned()
+    }
+
+    pub(super) fn learn(&self, authority: &Authority) {
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() > MAX_KEYS {
+            keys.clear();
+        }
+        keys.extend(authority.keys.iter().map(|(keyid, key)| (*keyid, key.clone())));
+    }
+}
+
+/// A bundle that is part of the tree.
+pub(super) struct Unparsed {
+    pub(super) bytes: Bytes,
+    /// Entries of the bundle that were judged before.
+    pub(super) skip: usize,
+    /// The tree after the bundle.
+    pub(super) edge: Edge,
+    /// Room for its bytes, given back when it is dropped.
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
+/// A bundle that is parsed, or will be.
+type Parsing = oneshot::Receiver<Piece>;
+
+/// Bundles that wait to be parsed, in order; whoever has nothing better to do takes the first.
+#[derive(Clone, Default)]
+struct Parsers {
+    waiting: Arc<Mutex<VecDeque<(Unparsed, oneshot::Sender<Piece>)>>>,
+    keyring: Keyring,
+}
+
+impl Parsers {
+    fn push(&self, bundle: Unparsed) -> Parsing {
+        let (parsed, parsing) = oneshot::channel();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back((bundle, parsed));
+        parsing
+    }
+
+    /// Parses the first bundle that waits; `false` if none does.
+    fn parse_one(&self) -> bool {
+        let first = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some((bundle, parsed)) = first else { return false };
+        // Once the judge has ended, nobody waits for it.
+        let _ = parsed.send(Piece::parse(bundle, &self.keyring));
+        true
+    }
+}
+
+/// Where bundles are put in, in order.
+pub(super) struct Feed {
+    parsers: Parsers,
+    pieces: mpsc::Sender<Parsing>,
+}
+
+/// Where they come out, in the same order.
+pub(super) struct Parsed {
+    parsers: Parsers,
+    pieces: mpsc::Receiver<Parsing>,
+    front: Option<Parsing>,
+}
+
+/// The judge has ended and will say why.
+pub(super) struct JudgeEnded;
+
+/// Parsers of which at most `ahead` bundles are taken out later than they are put in.
+pub(super) fn parsers(ahead: usize) -> (Feed, Parsed) {
+    let (parsers, (sender, receiver)) = (Parsers::default(), mpsc::channel(ahead));
+    let parsed = Parsed { parsers: parsers.clone(), pieces: receiver, front: None };
+    (Feed { parsers, pieces: sender }, parsed)
+}
+
+impl Feed {
+    /// Has a bundle parsed on whichever thread is free; waits while too many are.
+    pub(super) async fn push(&self, bundle: Unparsed) -> Result<(), JudgeEnded> {
+        let place = self.pieces.reserve().await.map_err(|_| JudgeEnded)?;
+        place.send(self.parsers.push(bundle));
+        let parsers = self.parsers.clone();
+        tokio::spawn(async move { parsers.parse_one() });
+        Ok(())
+    }
+}
+
+impl Parsed {
+    /// The keys that were seen while parsing.
+    pub(super) fn keyring(&self) -> Keyring {
+        self.parsers.keyring.clone()
+    }
+
+    /// The next bundle, should it be parsed already.
+    pub(super) fn ready(&mut self) -> Result<Option<Piece>, AuditError> {
+        if self.front.is_none() {
+            self.front = self.pieces.try_recv().ok();
+        }
+        match self.front.as_mut().map(Parsing::try_recv) {
+            None | Some(Err(TryRecvError::Empty)) => Ok(None),
+            Some(Err(TryRecvError::Closed)) => Err(AuditError::Parser),
+            Some(Ok(piece)) => {
+                self.front = None;
+                Ok(Some(piece))
+            }
+        }
+    }
+
+    /// The next bundle, `None` after the last. Until it is parsed, this thread parses too.
+    pub(super) fn next(&mut self) -> Result<Option<Piece>, AuditError> {
+        loop {
+            if let Some(piece) = self.ready()? {
+                return Ok(Some(piece));
+            }
+            if self.parsers.parse_one() {
+                continue;
+            }
+            match self.front.take() {
+                Some(front) => return front.blocking_recv().map(Some).map_err(|_| AuditError::Parser),
+                None => match self.pieces.blocking_recv() {
+                    Some(front) => self.front = Some(front),
+                    None => return Ok(None),
+                },
+            }
+        }
+    }
+}
+
+/// A bundle whose entries are read, and their signatures verified.
+pub(super) struct Piece {
+    pub(super) bundle: Unparsed,
+    /// The entries up to the first that is none.
+    parsed: Vec<(What, Checked)>,
+    /// Why the next one is none.
+    pub(super) malformed: Option<Inadmissible>,
+}
+
+impl Piece {
+    fn parse(bundle: Unparsed, keyring: &Keyring) -> Self {
+        let (mut parsed, mut malformed) = (Vec::new(), None);
+        for entry in entry_bundle::parse(&bundle.bytes).unwrap_or_default().into_iter().skip(bundle.skip) {
+            match What::parse(entry) {
+                Ok(what) => {
+                    let checked = check(&what, keyring);
+                    parsed.push((what, checked));
+                }
+                Err(why) => {
+                    malformed = Some(why);
+                    break;
+                }
+            }
+        }
+        Self { bundle, parsed, malformed }
+    }
+
+    pub(super) fn entries(&self) -> Vec<Entry<'_>> {
+        let bytes = entry_bundle::parse(&self.bundle.bytes).unwrap_or_default();
+        let entries = bytes.into_iter().skip(self.bundle.skip).zip(&self.parsed);
+        entries.map(|(bytes, (what, checked))| Entry { bytes, what, checked }).collect()
+    }
+}
+
+fn check(what: &What, keyring: &Keyring) -> Checked {
+    let What::Record(record) = what else { return Checked::default() };
+    if let Predicate::Authority(authority) = &record.statement.predicate {
+        keyring.learn(authority);
+    }
+    check_named(record, |keyid| keyring.get(keyid))
+}
