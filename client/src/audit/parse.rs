@@ -192,3 +192,61 @@ fn check(what: &What, keyring: &Keyring) -> Checked {
     }
     check_named(record, |keyid| keyring.get(keyid))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::Semaphore;
+
+    async fn bundle(skip: usize) -> Unparsed {
+        let room = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        Unparsed { bytes: Bytes::new(), skip, edge: Edge::default(), _room: room }
+    }
+
+    #[test]
+    fn bundles_come_out_in_order_even_if_no_other_thread_parses() {
+        let (feed, mut parsed) = parsers(3);
+        // A runtime of this thread alone: what it spawns does not run outside of `block_on`.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            for skip in 0..3 {
+                assert!(feed.push(bundle(skip).await).await.is_ok());
+            }
+        });
+        for skip in 0..3 {
+            assert_eq!(parsed.next().unwrap().unwrap().bundle.skip, skip);
+        }
+        assert!(parsed.ready().unwrap().is_none());
+        drop(feed);
+        assert!(parsed.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn others_parse_while_the_judge_judges() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (feed, mut parsed) = parsers(2);
+            for skip in 0..2 {
+                assert!(feed.push(bundle(skip).await).await.is_ok());
+            }
+            // One pass over what was spawned.
+            for _ in 0..2 {
+                tokio::task::yield_now().await;
+            }
+            for skip in 0..2 {
+                assert_eq!(parsed.ready().unwrap().unwrap().bundle.skip, skip);
+            }
+        });
+    }
+
+    #[test]
+    fn nothing_is_taken_once_the_judge_has_ended() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (feed, parsed) = parsers(1);
+            assert!(feed.push(bundle(0).await).await.is_ok());
+            drop(parsed);
+            assert!(feed.push(bundle(1).await).await.is_err());
+        });
+    }
+}
