@@ -6,7 +6,11 @@ mod commands;
 use clap::Parser as _;
 use commands::Outcome;
 use glarus::net::NetError;
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+#[global_allocator]
+static MEMORY: MiMalloc = MiMalloc;
 
 /// An error and its causes in one line, each said once: many of ours repeat their cause in their own words.
 fn sentence(error: &anyhow::Error) -> String {
