@@ -3,7 +3,7 @@
 mod key;
 mod namespace;
 
-pub use key::{Algorithm, KeyError, PublicKey, SecretKey};
+pub use key::{Algorithm, KeyError, PublicKey, SecretKey, Verifier};
 pub use namespace::{Namespace, NamespaceError};
 
 use crate::encoding;

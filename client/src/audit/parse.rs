@@ -162,19 +162,18 @@ pub(super) struct Piece {
 
 impl Piece {
     fn parse(bundle: Unparsed, keyring: &Keyring) -> Self {
+        let entries = entry_bundle::parse(&bundle.bytes).unwrap_or_default().into_iter().skip(bundle.skip);
         let (mut parsed, mut malformed) = (Vec::new(), None);
-        for entry in entry_bundle::parse(&bundle.bytes).unwrap_or_default().into_iter().skip(bundle.skip) {
-            match What::parse(entry) {
-                Ok(what) => {
-                    let checked = check(&what, keyring);
-                    parsed.push((what, checked));
-                }
+        for what in entries.map(What::parse) {
+            match what {
+                Ok(what) => parsed.push((what, Checked::default())),
                 Err(why) => {
                     malformed = Some(why);
                     break;
                 }
             }
         }
+        check(&mut parsed, keyring);
         Self { bundle, parsed, malformed }
     }
 
@@ -185,12 +184,21 @@ impl Piece {
     }
 }
 
-fn check(what: &What, keyring: &Keyring) -> Checked {
-    let What::Record(record) = what else { return Checked::default() };
-    if let Predicate::Authority(authority) = &record.statement.predicate {
-        keyring.learn(authority);
+/// Verifies the signatures of the records.
+fn check(parsed: &mut [(What, Checked)], keyring: &Keyring) {
+    let mut records: Vec<_> = Vec::new();
+    let mut places = Vec::new();
+    for (what, checked) in parsed {
+        let What::Record(record) = what else { continue };
+        if let Predicate::Authority(authority) = &record.statement.predicate {
+            keyring.learn(authority);
+        }
+        records.push(&**record);
+        places.push(checked);
     }
-    check_named(record, |keyid| keyring.get(keyid))
+    for (place, checked) in places.into_iter().zip(check_named(records, |keyid| keyring.get(keyid))) {
+        *place = checked;
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use super::build::{candidates, dependency_keys, matches};
 use super::{Corrupt, Family, Look, Refusal, Rows};
-use crate::authority::{Authority, PublicKey, RoleName};
+use crate::authority::{Authority, PublicKey, RoleName, Verifier};
 use crate::record::{self, Digest, EnvelopeSignature, Predicate, Product, Record, Withdrawal};
 use alloc::collections::BTreeMap;
 use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
@@ -17,13 +17,16 @@ pub const MAX_TRIALS: usize = 64;
 pub const MAX_CHECKS: usize = MAX_TRIALS + record::MAX_SIGNATURES;
 
 /// What is known of a record's signatures: whether a key made one.
+///
+/// Shapes: at most [`MAX_CHECKS`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Checked(BTreeMap<Digest, Vec<(Vec<u8>, bool)>>);
+pub struct Checked(Vec<(Digest, Vec<u8>, bool)>);
 
 impl Checked {
     /// Whether the key made the signature; `None` if that was not tried.
     pub fn get(&self, keyid: &Digest, sig: &[u8]) -> Option<bool> {
-        self.0.get(keyid)?.iter().find(|(other, _)| other == sig).map(|(_, valid)| *valid)
+        let tried = self.0.iter().find(|(by, other, _)| by == keyid && other == sig);
+        tried.map(|(_, _, valid)| *valid)
     }
 }
 
@@ -91,26 +94,38 @@ pub fn check(record: &Record, rows: &Rows) -> Result<Checked, Corrupt> {
     let mut checked = Checked::default();
     signers(&record.signatures, &trusted(record, rows)?, |keyid, key, sig| {
         let valid = checked.get(keyid, sig).unwrap_or_else(|| key.verify(&pae, sig));
-        checked.0.entry(*keyid).or_default().push((sig.to_vec(), valid));
+        checked.0.push((*keyid, sig.to_vec(), valid));
         valid
     });
     Ok(checked)
 }
 
-/// Verifies those signatures of a record that name a key which is at hand, without any rows: an entry's all name theirs.
+/// Verifies those signatures of records that name a key which is at hand, without any rows: an entry's all name theirs.
 ///
 /// What it finds is as true as what [`check`] finds; whether the keys may sign is not asked.
 ///
-/// Cost: one verification for each signature at most.
-pub fn check_named(record: &Record, key: impl Fn(&Digest) -> Option<PublicKey>) -> Checked {
-    let pae = record::pae(&record.payload);
-    let mut checked = Checked::default();
-    for EnvelopeSignature { keyid, sig } in &record.signatures {
-        if let Some((keyid, key)) = keyid.and_then(|keyid| Some((keyid, key(&keyid)?))) {
-            checked.0.entry(keyid).or_default().push((sig.clone(), key.verify(&pae, sig)));
+/// Shapes: one for each record.
+///
+/// Cost: one verification for each signature at most, by a [`Verifier`].
+pub fn check_named<'a>(
+    records: impl IntoIterator<Item = &'a Record>,
+    key: impl Fn(&Digest) -> Option<PublicKey>,
+) -> Vec<Checked> {
+    let (mut verifier, mut tried) = (Verifier::default(), Vec::new());
+    for record in records {
+        let pae = record::pae(&record.payload);
+        let mut own = Vec::new();
+        for EnvelopeSignature { keyid, sig } in &record.signatures {
+            if let Some((keyid, key)) = keyid.and_then(|keyid| Some((keyid, key(&keyid)?))) {
+                verifier.add(&key, &pae, sig);
+                own.push((keyid, sig.clone()));
+            }
         }
+        tried.push(own);
     }
-    checked
+    let mut valid = verifier.finish().into_iter();
+    let mut checked = |(keyid, sig)| Some((keyid, sig, valid.next()?));
+    tried.into_iter().map(|own| Checked(own.into_iter().filter_map(&mut checked).collect())).collect()
 }
 
 /// An authority in force, and the role whose keys sign a record.

@@ -144,14 +144,41 @@ impl PublicKey {
     /// below the group's order, s in the lower half, which [`Self::canonical`] sees to; for ML-DSA-44 FIPS 204, pure, empty
     /// context.
     ///
-    /// Cost: 35 us, 270 us for ECDSA P-256, 90 us for ML-DSA-44. Never verify in batches: that accepts signatures that this
-    /// refuses.
+    /// Cost: 35 us, 270 us for ECDSA P-256, 90 us for ML-DSA-44; many Ed25519 signatures a tenth less by a [`Verifier`]. Never
+    /// verify in batches, by one equation of all: that accepts signatures that this refuses.
     pub fn verify(&self, message: &[u8], sig: &[u8]) -> bool {
         match &self.material {
             Material::Ed25519(key) => key.verify(message, sig),
             Material::EcdsaP256Sha256(key) => key.verify(message, sig),
             Material::MlDsa44(key) => key.verify(message, sig),
         }
+    }
+}
+
+/// Verifies many signatures, each by an equation of its own as [`PublicKey::verify`] does, and finds the same.
+#[derive(Clone, Default, Debug)]
+pub struct Verifier {
+    ed25519: ed25519::Verifier,
+    /// What was found; `None` of Ed25519, which comes last.
+    found: Vec<Option<bool>>,
+}
+
+impl Verifier {
+    /// Takes a signature.
+    pub fn add(&mut self, key: &PublicKey, message: &[u8], sig: &[u8]) {
+        self.found.push(match &key.material {
+            Material::Ed25519(key) => {
+                self.ed25519.add(key, message, sig);
+                None
+            }
+            Material::EcdsaP256Sha256(_) | Material::MlDsa44(_) => Some(key.verify(message, sig)),
+        });
+    }
+
+    /// Whether each was made by its key, in the order they were taken.
+    pub fn finish(self) -> Vec<bool> {
+        let mut ed25519 = self.ed25519.finish().into_iter();
+        self.found.into_iter().map(|found| found.or_else(|| ed25519.next()).unwrap_or(false)).collect()
     }
 }
 

@@ -24,7 +24,7 @@ fn replay(kept: &mut Kept, entries: &[Vec<u8>], named: bool) -> Result<(), Ended
     for (at, entry) in entries.iter().enumerate() {
         let what = What::parse(entry).map_err(|error| why(at, error))?;
         let checked = match &what {
-            What::Record(record) if named => check_named(record, |keyid| keys.get(keyid).cloned()),
+            What::Record(record) if named => check_named([&**record], |keyid| keys.get(keyid).cloned()).remove(0),
             _ => Checked::default(),
         };
         parsed.push((what, checked));
