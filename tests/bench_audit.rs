@@ -4,7 +4,7 @@
 //! with bytes of 900 that only hash. Beside the rates stand the floors of this machine: bare verifications of signatures, and bare
 //! SHA-256 of the same bytes, each on all cores. The log and its witness are on the same cores as the audit.
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use glarus_log::store::Store;
 use glarus_tests::process::program;
 use glarus_tests::tamper;
@@ -18,6 +18,7 @@ use spec::note::Note;
 use spec::record::{Record, pae};
 use std::hint::black_box;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Releases: a source, a build and an update each.
@@ -148,8 +149,7 @@ fn audit(world: &World, more: &[&str]) -> anyhow::Result<Measured> {
     let mut command = Command::new(program("glarus")?);
     command.args(["audit", &url, "--policy", text(&policy), "--json"]).args(more).stdout(Stdio::piped());
     let mut child = command.spawn()?;
-    let (peak_kib, ticks) = used(&mut child)?;
-    let took = start.elapsed();
+    let (took, peak_kib, ticks) = watched(&mut child, start)?;
     let output = child.wait_with_output()?;
     let said = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "the audit found {said}");
@@ -160,21 +160,39 @@ fn audit(world: &World, more: &[&str]) -> anyhow::Result<Measured> {
     Ok(Measured { process: Some(process), ..Measured::of(size, took) })
 }
 
-/// Waits for a process; the most memory that it had, and its time, as they were seen last.
-fn used(child: &mut Child) -> anyhow::Result<(u64, u64)> {
-    let (mut peak_kib, mut ticks) = (0, 0);
-    while child.try_wait()?.is_none() {
-        let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).unwrap_or_default();
-        let status = read("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak_kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(peak_kib);
-        // The fields after the name, which is in brackets: user and system time are the 12th and 13th of them.
-        let stat = read("stat");
-        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
-        ticks = fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>().max(ticks);
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    Ok((peak_kib, ticks))
+/// Waits for a process; how long it took, the most memory that it had, and its time, as they were seen last.
+fn watched(child: &mut Child, start: Instant) -> anyhow::Result<(Duration, u64, u64)> {
+    let (id, ended) = (child.id(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let seen = scope.spawn(|| {
+            let (mut peak_kib, mut ticks) = (0, 0);
+            while !ended.load(Ordering::Relaxed) {
+                (peak_kib, ticks) = used(id).unwrap_or((peak_kib, ticks));
+                // Seldom: answering takes time of the process that is measured.
+                std::thread::sleep(Duration::from_millis(25));
+            }
+            (peak_kib, ticks)
+        });
+        let waited = child.wait();
+        let took = start.elapsed();
+        ended.store(true, Ordering::Relaxed);
+        waited?;
+        let (peak_kib, ticks) = seen.join().map_err(|_| anyhow!("the thread that watches ended"))?;
+        Ok((took, peak_kib, ticks))
+    })
+}
+
+/// The most memory that a process has had, and its time; `None` once it has ended.
+fn used(id: u32) -> Option<(u64, u64)> {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}")).ok();
+    let status = read("status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let peak_kib = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    // The fields after the name, which is in brackets: user and system time are the 12th and 13th of them.
+    let stat = read("stat")?;
+    let fields = stat.rsplit(") ").next()?.split(' ').skip(11).take(2);
+    let ticks = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+    Some((peak_kib, ticks))
 }
 
 /// Verifies signatures of distinct records, on all cores.
