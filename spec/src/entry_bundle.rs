@@ -35,19 +35,33 @@ pub enum EntryBundleError {
 /// # Errors
 /// [`EntryBundleError`].
 pub fn parse(bytes: &[u8]) -> Result<Vec<&[u8]>, EntryBundleError> {
-    let mut entries = Vec::new();
-    let mut rest = bytes;
-    while !rest.is_empty() && entries.len() < 256 {
-        let truncated = EntryBundleError::Truncated(entries.len());
-        let (length, after) = rest.split_first_chunk().ok_or(truncated)?;
-        let (entry, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length))).ok_or(truncated)?;
-        entries.push(entry);
-        rest = after;
-    }
-    if entries.is_empty() || !rest.is_empty() {
-        return Err(EntryBundleError::Count);
-    }
-    Ok(entries)
+    entries(bytes).collect()
+}
+
+/// The entries of a bundle, each as it is come to: whoever hashes it then has read the bytes before the next one's length.
+///
+/// Shapes: 1 to 256 entries, or fewer and an error, the last.
+pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], EntryBundleError>> {
+    let (mut rest, mut number, mut ended) = (bytes, 0_usize, false);
+    core::iter::from_fn(move || {
+        if ended || (rest.is_empty() && number > 0) {
+            return None;
+        }
+        let entry = match number {
+            0 if rest.is_empty() => Err(EntryBundleError::Count),
+            256.. => Err(EntryBundleError::Count),
+            _ => take(&mut rest).ok_or(EntryBundleError::Truncated(number)),
+        };
+        (number, ended) = (number.saturating_add(1), entry.is_err());
+        Some(entry)
+    })
+}
+
+fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, after) = rest.split_first_chunk()?;
+    let (entry, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    *rest = after;
+    Some(entry)
 }
 
 #[cfg(test)]
@@ -61,6 +75,8 @@ mod tests {
         assert_eq!(parse(b"\0\0\0\x02a"), Err(EntryBundleError::Truncated(1)));
         assert_eq!(parse(&[0; 512]).map(|entries| entries.len()), Ok(256));
         assert_eq!(parse(&[0; 514]), Err(EntryBundleError::Count));
+        assert_eq!(entries(&[0; 514]).filter(Result::is_ok).count(), 256);
+        assert_eq!(entries(b"\0\0\0\x02a").collect::<Vec<_>>(), [Ok(&b""[..]), Err(EntryBundleError::Truncated(1))]);
         assert_eq!(encode(&[alloc::vec![0; 65_536]]), None);
     }
 }

@@ -4,7 +4,7 @@ use super::{AuditError, BundleFault, Finding, WAIT};
 use crate::net::{Log, NetError};
 use bytes::Bytes;
 use glarus_shell::http::ClientError;
-use spec::entry_bundle::{self, MAX_ENTRY_BYTES};
+use spec::entry_bundle::{self, EntryBundleError, MAX_ENTRY_BYTES};
 use spec::merkle::{Hash, leaf_hash};
 use spec::tile::{self, Path, Tile, WIDTH};
 use std::time::Duration;
@@ -74,11 +74,11 @@ impl Source {
         };
         let tile = self.tile(Tile { level: 0, index: bundle }).await?;
         let cause = |cause| Finding::Bundle { bundle, cause };
-        let entries = entry_bundle::parse(&bytes).map_err(|error| cause(error.into()))?;
-        if entries.len() as u64 != width {
-            return Err(cause(BundleFault::Count { have: entries.len(), need: width }).into());
+        let leaves = entry_bundle::entries(&bytes).map(|entry| Ok(leaf_hash(entry?))).collect::<Result<Vec<_>, _>>();
+        let leaves = leaves.map_err(|error: EntryBundleError| cause(error.into()))?;
+        if leaves.len() as u64 != width {
+            return Err(cause(BundleFault::Count { have: leaves.len(), need: width }).into());
         }
-        let leaves = entries.into_iter().map(leaf_hash).collect();
         Ok(Fetched { bundle, bytes, leaves, tile })
     }
 
