@@ -41,6 +41,7 @@ impl PublicKey {
     }
 
     /// The point that a signature's R has to encode, [S]B - [k]A, and the R that it has; `None` if it is none whatever it signs.
+    #[expect(clippy::arithmetic_side_effects, reason = "of points, not of numbers that end")]
     fn expected(&self, message: &[u8], signature: &[u8]) -> Option<(EdwardsPoint, [u8; 32])> {
         let (r, s) = signature.split_first_chunk()?;
         let s = Scalar::from_canonical_bytes(s.try_into().ok()?).into_option()?;

@@ -52,10 +52,13 @@ pub(super) struct Unparsed {
 /// A bundle that is parsed, or will be.
 type Parsing = oneshot::Receiver<Piece>;
 
+/// One that waits, and where it goes.
+type Waiting = (Unparsed, oneshot::Sender<Piece>);
+
 /// Bundles that wait to be parsed, in order; whoever has nothing better to do takes the first.
 #[derive(Clone, Default)]
 struct Parsers {
-    waiting: Arc<Mutex<VecDeque<(Unparsed, oneshot::Sender<Piece>)>>>,
+    waiting: Arc<Mutex<VecDeque<Waiting>>>,
     keyring: Keyring,
 }
 
