@@ -12,29 +12,63 @@ use spec::entry_bundle;
 use spec::record::{Digest, Predicate};
 use spec::tile::Edge;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 /// Keys that are kept in memory; past this many all are forgotten, and verified with where they are needed.
 const MAX_KEYS: usize = 16_384;
+/// Signatures of a key before it is prepared for more, which costs what it saves in as many.
+const PREPARED_AFTER: usize = 128;
+/// Keys that are prepared, of 30 KiB each; those that come later cost more to verify with.
+const MAX_PREPARED: usize = 256;
 
 /// The public keys of all authority records seen, by keyid: enough to verify a signature before it is known whether the key may
 /// sign.
 #[derive(Clone, Default)]
-pub(super) struct Keyring(Arc<RwLock<HashMap<Digest, PublicKey>>>);
+pub(super) struct Keyring(Arc<RwLock<Keys>>);
+
+#[derive(Default)]
+struct Keys {
+    known: HashMap<Digest, Known>,
+    prepared: usize,
+}
+
+struct Known {
+    key: PublicKey,
+    /// How often it was asked for.
+    uses: AtomicUsize,
+}
 
 impl Keyring {
     fn get(&self, keyid: &Digest) -> Option<PublicKey> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(keyid).cloned()
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let Known { key, uses } = keys.known.get(keyid)?;
+        let key = key.clone();
+        // One thread alone prepares it; until it has, the others take it as it is.
+        if uses.fetch_add(1, Ordering::Relaxed) != PREPARED_AFTER || keys.prepared >= MAX_PREPARED {
+            return Some(key);
+        }
+        drop(keys);
+        let key = key.prepared();
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = keys.known.get_mut(keyid) {
+            known.key = key.clone();
+            keys.prepared += 1;
+        }
+        Some(key)
     }
 
     pub(super) fn learn(&self, authority: &Authority) {
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() > MAX_KEYS {
-            keys.clear();
+        if keys.known.len() > MAX_KEYS {
+            *keys = Keys::default();
         }
-        keys.extend(authority.keys.iter().map(|(keyid, key)| (*keyid, key.clone())));
+        for (keyid, key) in &authority.keys {
+            let known = || Known { key: key.clone(), uses: AtomicUsize::default() };
+            keys.known.entry(*keyid).or_insert_with(known);
+        }
     }
 }
 
@@ -207,11 +241,34 @@ fn check(parsed: &mut [(What, Checked)], keyring: &Keyring) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use spec::authority::{Algorithm, SecretKey};
     use tokio::sync::Semaphore;
 
     async fn bundle(skip: usize) -> Unparsed {
         let room = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
         Unparsed { bytes: Bytes::new(), skip, edge: Edge::default(), _room: room }
+    }
+
+    #[test]
+    fn keys_that_sign_much_are_prepared_once_up_to_a_limit() {
+        let (keyring, count) = (Keyring::default(), MAX_PREPARED + 1);
+        let keys: Vec<_> = (0..count)
+            .map(|number| {
+                let seed: [u8; 32] = Digest::of(&number.to_be_bytes()).0;
+                SecretKey::from_seed(Algorithm::Ed25519, &seed).unwrap()
+            })
+            .collect();
+        let prepared = || keyring.0.read().unwrap().prepared;
+        for (number, key) in keys.iter().enumerate() {
+            let (keyid, public) = (key.public().keyid(), key.public().clone());
+            let known = Known { key: public, uses: AtomicUsize::new(PREPARED_AFTER - 1) };
+            keyring.0.write().unwrap().known.insert(keyid, known);
+            for now in [number, number + 1, number + 1] {
+                assert!(keyring.get(&keyid).unwrap().verify(b"message", &key.sign(b"message", &[0; 32])));
+                assert_eq!(prepared(), now.min(MAX_PREPARED));
+            }
+        }
+        assert_eq!(keyring.get(&Digest::of(b"another")), None);
     }
 
     #[test]

@@ -114,6 +114,17 @@ impl PublicKey {
         Ok(Self { algorithm: Algorithm::Ed25519, material: Material::Ed25519(key) })
     }
 
+    /// The same key, prepared to verify many signatures: of Ed25519 each costs a third less from then on.
+    ///
+    /// Cost: 1 ms and 30 KiB, which clones share; of the other algorithms nothing.
+    #[must_use]
+    pub fn prepared(self) -> Self {
+        match self.material {
+            Material::Ed25519(key) => Self { material: Material::Ed25519(key.with_table()), ..self },
+            Material::EcdsaP256Sha256(_) | Material::MlDsa44(_) => self,
+        }
+    }
+
     /// The SubjectPublicKeyInfo in DER.
     pub fn spki(&self) -> Vec<u8> {
         match &self.material {
@@ -144,8 +155,8 @@ impl PublicKey {
     /// below the group's order, s in the lower half, which [`Self::canonical`] sees to; for ML-DSA-44 FIPS 204, pure, empty
     /// context.
     ///
-    /// Cost: 35 us, 270 us for ECDSA P-256, 90 us for ML-DSA-44; many Ed25519 signatures a tenth less by a [`Verifier`]. Never
-    /// verify in batches, by one equation of all: that accepts signatures that this refuses.
+    /// Cost: 35 us, 270 us for ECDSA P-256, 90 us for ML-DSA-44; of Ed25519 a third less by a [`Self::prepared`] key, and 3 us
+    /// less by a [`Verifier`]. Never verify in batches, by one equation of all: that accepts signatures that this refuses.
     pub fn verify(&self, message: &[u8], sig: &[u8]) -> bool {
         match &self.material {
             Material::Ed25519(key) => key.verify(message, sig),
