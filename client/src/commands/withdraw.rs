@@ -3,7 +3,7 @@
 use super::record::{self, origin, product, required, word};
 use super::{Outcome, block_on, say};
 use crate::cli::{AccessArgs, WithdrawArgs};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use glarus::files::{self, FileError};
 use glarus::release;
 use glarus::table::Table;
@@ -21,10 +21,10 @@ pub(crate) fn withdraw(args: &WithdrawArgs) -> anyhow::Result<Outcome> {
     let record = match record::given_record(Kind::Withdrawal, &args.record, &[])? {
         Some(record) => record,
         None => {
-            let (statement, updates) = withdrawn(args)?;
+            let (statement, updates) = withdrawn(args, &named(&path)?)?;
             if !args.yes {
                 record::preview(&Table::new().row("updates", updates));
-                bail!("these updates would be withdrawn, and nothing was signed yet: --yes does it");
+                bail!("these updates would be withdrawn, and nothing was signed or sent yet: --yes does it");
             }
             record::made(&statement)?
         }
@@ -33,24 +33,35 @@ pub(crate) fn withdraw(args: &WithdrawArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The statement that withdraws files, and the updates that it names.
-fn withdrawn(args: &WithdrawArgs) -> anyhow::Result<(Statement, Vec<Table>)> {
+/// The updates that a withdrawal kept at `path` names: they may be withdrawn already, by it, when the same command comes again.
+fn named(path: &Path) -> anyhow::Result<Vec<Digest>> {
+    Ok(match release::read_if_there(path)?.map(|kept| kept.record.statement.predicate) {
+        Some(Predicate::Withdrawal(withdrawal)) => withdrawal.updates,
+        _ => Vec::new(),
+    })
+}
+
+/// The statement that withdraws files, and the updates that it names: those that are live, and those `named` before.
+fn withdrawn(args: &WithdrawArgs, named: &[Digest]) -> anyhow::Result<(Statement, Vec<Table>)> {
     let product = product(required(&args.product, "--product")?)?;
     let severity = word(&args.severity, "--severity", &Severity::ALL.map(|severity| (severity.name(), severity)))?;
     let (log, wait) = (args.record.log.open()?, args.record.log.wait());
-    let (mut subjects, mut live) = (Vec::new(), BTreeMap::new());
+    let (mut subjects, mut due) = (Vec::new(), BTreeMap::new());
     for file in &args.files {
         let sha256 = match Digest::parse(file) {
             Some(sha256) => sha256,
             None => files::sha256(Path::new(file))?,
         };
-        let carrying = block_on(async { Ok(log.updates(&sha256, product.as_str(), wait).await?) })?;
-        let mut carrying = carrying.0.into_iter().filter(|one| one.live).peekable();
-        let first = carrying.peek().map(|one| one.id);
-        let first = first.with_context(|| format!("no live update of {product} carries {file} ({sha256})"))?;
+        let mut carrying = block_on(async { Ok(log.updates(&sha256, product.as_str(), wait).await?) })?.0;
+        ensure!(!carrying.is_empty(), "no update of {product} carries {file} ({sha256})");
+        carrying.retain(|one| one.live || named.contains(&one.id));
+        let first = carrying.first().map(|one| one.id);
+        let first = first.with_context(|| {
+            format!("every update of {product} that carries {file} ({sha256}) is withdrawn already")
+        })?;
         let update = block_on(async { Ok(log.record(&first, wait).await?) })?;
         subjects.push(subject_of(&update, &sha256)?);
-        live.extend(carrying.map(|one| (one.index, one)));
+        due.extend(carrying.into_iter().map(|one| (one.index, one)));
     }
     let replacement = match &args.replacement {
         Some(argument) => Some(record_id(argument)?),
@@ -58,12 +69,12 @@ fn withdrawn(args: &WithdrawArgs) -> anyhow::Result<(Statement, Vec<Table>)> {
     };
     let predicate = Predicate::Withdrawal(Withdrawal {
         log: origin(&args.origin)?,
-        updates: live.values().map(|one| one.id).collect(),
+        updates: due.values().map(|one| one.id).collect(),
         reason: required(&args.reason, "--reason")?.into(),
         severity,
         replacement,
     });
-    let shown = live.values().map(|one| {
+    let shown = due.values().map(|one| {
         let target = Some(one.target.as_str()).filter(|target| !target.is_empty());
         let table = Table::new().row("index", one.index).text("id", one.id).row("channel", one.channel.as_str());
         table.row("target", target).row("sequence", one.sequence)
