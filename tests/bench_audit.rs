@@ -2,20 +2,23 @@
 //!
 //! Two logs are filled behind the server's back, by the log's own plan and store: one with releases that admission judged, one
 //! with bytes of 900 that only hash. Beside the rates stand the floors of this machine: bare verifications of signatures, and bare
-//! SHA-256 of the same bytes, each on all cores. The log and its witness are on the same cores as the audit.
+//! SHA-256 of the same bytes, each on all cores. The log and its witness are on the same cores as the audit. A third log has what
+//! takes the most memory, authorities with as many large keys as fit.
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use glarus_log::store::Store;
 use glarus_tests::process::program;
 use glarus_tests::tamper;
-use glarus_tests::vendor::Signed;
+use glarus_tests::vendor::{Signed, sign};
 use glarus_tests::world::{World, text};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use spec::admission::{self, Admission, Rows};
-use spec::authority::RoleName;
+use spec::authority::{Algorithm, Authority, Namespace, PublicKey, Role, RoleName};
 use spec::checkpoint::Checkpoint;
 use spec::merkle::leaf_hash;
 use spec::note::Note;
-use spec::record::{Record, pae};
+use spec::record::{Digest, Record, pae};
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +29,12 @@ const RELEASES: u64 = 20_000;
 /// Entries that only hash.
 const ENTRIES: u64 = 600_000;
 const ENTRY_BYTES: usize = 900;
+/// Namespaces whose authorities are as large as an entry may be.
+const NAMESPACES: u64 = 1_500;
+const ML_DSA_44_PREFIX: [u8; 22] = [
+    0x30, 0x82, 0x05, 0x32, 0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x11, 0x03, 0x82,
+    0x05, 0x21, 0x00,
+];
 /// Records between two state entries.
 const BATCH: u64 = 999;
 
@@ -44,6 +53,9 @@ async fn main() -> anyhow::Result<()> {
     report("hashes only", rate, "target >= 600,000");
     drop(hashed);
     report("floor: SHA-256 of 900 bytes", hashes(cores), "on all cores");
+    let keys = filled(|world, store| fill(store, 2 * NAMESPACES / 50, |batch| namespaces(world, store, batch))).await?;
+    let rate = audit(&keys, &[])?;
+    report("judged, 24 large keys each", rate, "memory's worst");
     Ok(())
 }
 
@@ -107,12 +119,54 @@ fn release(world: &World, number: u64) -> [Signed; 3] {
     [source, build, update]
 }
 
-/// A batch of releases, judged as the log judges.
+/// A batch of releases.
 fn releases(world: &World, store: &Store, batch: u64) -> anyhow::Result<Entries> {
+    let numbers = batch * (BATCH / 3)..(batch + 1) * (BATCH / 3);
+    judged(world, store, numbers.flat_map(|number| release(world, number)))
+}
+
+/// A batch of authorities, each with as many keys of ML-DSA-44 as an entry has room for: of epoch 0, and when all of these are
+/// there, of epoch 1.
+fn namespaces(world: &World, store: &Store, batch: u64) -> anyhow::Result<Entries> {
+    let numbers = batch * 50..(batch + 1) * 50;
+    judged(world, store, numbers.map(|number| namespace(world, number % NAMESPACES, number / NAMESPACES)))
+}
+
+fn namespace(world: &World, number: u64, epoch: u64) -> Signed {
+    let own = world.vendor.key(RoleName::Authority);
+    let large = |at: u64| {
+        // Any bytes of this length are a key.
+        let block = |block: u64| Digest::of(&[number, at, block].map(u64::to_be_bytes).concat()).0;
+        let bytes: Vec<u8> = (0..41).flat_map(block).take(1312).collect();
+        PublicKey::from_spki(Algorithm::MlDsa44, &[&ML_DSA_44_PREFIX[..], &bytes].concat())
+    };
+    let keys: BTreeMap<_, _> =
+        (0..24).filter_map(|at| large(at).ok()).chain([own.public()]).map(|key| (key.keyid(), key)).collect();
+    let role = |keyids| Role { threshold: 1, keyids };
+    let roles = [
+        (RoleName::Authority, role(vec![own.public().keyid()])),
+        (RoleName::Build, role(keys.keys().copied().collect())),
+    ];
+    let previous = (epoch > 0).then(|| namespace(world, number, epoch - 1).id);
+    let authority = Authority {
+        log: world.vendor.origin.clone(),
+        namespace: Namespace::parse(&format!("pkg:generic/vendor-{number}/"))
+            .unwrap_or_else(|error| unreachable!("{error}")),
+        epoch,
+        previous,
+        keys,
+        roles: roles.into(),
+        distrust: Vec::new(),
+        allow_git_commit: false,
+    };
+    sign(&authority.into_statement(), if epoch == 0 { &world.vendor.root } else { own })
+}
+
+/// Records as the log admits them.
+fn judged(world: &World, store: &Store, records: impl Iterator<Item = Signed>) -> anyhow::Result<Entries> {
     let first = store.committed()?.context("a head")?.head.size;
     let (mut entries, mut out, mut rows) = (Vec::new(), Vec::new(), Rows::default());
-    let numbers = batch * (BATCH / 3)..(batch + 1) * (BATCH / 3);
-    for signed in numbers.flat_map(|number| release(world, number)) {
+    for signed in records {
         let record = Record::parse_submission(&signed.envelope)?;
         store.answer(admission::needs(&record), &mut rows)?;
         store.answer(admission::needs_more(&record, &rows)?, &mut rows)?;
@@ -160,39 +214,45 @@ fn audit(world: &World, more: &[&str]) -> anyhow::Result<Measured> {
     Ok(Measured { process: Some(process), ..Measured::of(size, took) })
 }
 
-/// Waits for a process; how long it took, the most memory that it had, and its time, as they were seen last.
+/// Waits for a process; how long it took, the most memory that it was seen to have, and its time.
 fn watched(child: &mut Child, start: Instant) -> anyhow::Result<(Duration, u64, u64)> {
     let (id, ended) = (child.id(), AtomicBool::new(false));
+    let pid = Pid::from_raw(i32::try_from(id)?).context("a process id")?;
     std::thread::scope(|scope| {
         let seen = scope.spawn(|| {
-            let (mut peak_kib, mut ticks) = (0, 0);
+            let mut most = 0;
             while !ended.load(Ordering::Relaxed) {
-                (peak_kib, ticks) = used(id).unwrap_or((peak_kib, ticks));
+                most = peak_kib(id).unwrap_or(most);
                 // Seldom: answering takes time of the process that is measured.
                 std::thread::sleep(Duration::from_millis(25));
             }
-            (peak_kib, ticks)
+            most
         });
-        let waited = child.wait();
+        // Its time is told until somebody takes its exit code.
+        let waited = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         let took = start.elapsed();
         ended.store(true, Ordering::Relaxed);
         waited?;
-        let (peak_kib, ticks) = seen.join().map_err(|_| anyhow!("the thread that watches ended"))?;
+        let peak_kib = seen.join().map_err(|_| anyhow!("the thread that watches ended"))?;
+        let ticks = ticks(id).context("the time of a process that ended")?;
+        child.wait()?;
         Ok((took, peak_kib, ticks))
     })
 }
 
-/// The most memory that a process has had, and its time; `None` once it has ended.
-fn used(id: u32) -> Option<(u64, u64)> {
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}")).ok();
-    let status = read("status")?;
+/// The most memory that a process has had; `None` once it has ended.
+fn peak_kib(id: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let peak_kib = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// The time that a process took.
+fn ticks(id: u32) -> Option<u64> {
     // The fields after the name, which is in brackets: user and system time are the 12th and 13th of them.
-    let stat = read("stat")?;
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let fields = stat.rsplit(") ").next()?.split(' ').skip(11).take(2);
-    let ticks = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
-    Some((peak_kib, ticks))
+    Some(fields.filter_map(|field| field.parse::<u64>().ok()).sum())
 }
 
 /// Verifies signatures of distinct records by one key, on all cores.

@@ -6,6 +6,7 @@ use glarus::keys::{self, SecretKey};
 use glarus_tests::process::program;
 use glarus_tests::world::World;
 use serde_json::Value;
+use spec::record::Record;
 use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
@@ -148,8 +149,9 @@ fn access(desk: &Desk) -> anyhow::Result<()> {
     let access = "access --namespace pkg:generic/acme/ --store telemetry-eu --purpose case-4711 --from 2026-11-21";
     desk.refused(&format!("{access} --until 2026-11-20 --key acme case.txt"), 2, "is before from")?;
     desk.done(&format!("{access} --until 2026-11-28 --key acme case.txt"))?;
-    let record = std::fs::read_to_string(desk.path("case.txt.access.json"))?;
-    ensure!(!record.contains("somebody"), "{record}");
+    let record = Record::parse_entry(&std::fs::read(desk.path("case.txt.access.json"))?)?;
+    let says = String::from_utf8(record.payload)?;
+    ensure!(says.contains("case-4711") && !says.contains("somebody"), "{says}");
     Ok(())
 }
 
@@ -158,7 +160,10 @@ fn withdrawn(desk: &Desk) -> anyhow::Result<()> {
     let withdraw = format!("withdraw --product {SHIELD} --reason CVE-2026-1234 --severity critical --key acme");
     desk.refused(&format!("{withdraw} shield.pkg"), 2, "nothing was signed or sent yet: --yes does it")?;
     desk.refused(&format!("{withdraw} --yes shield.tar"), 2, "no update of")?;
+    ensure!(!desk.path("shield.pkg.withdrawal.json").exists(), "nothing was signed");
     let said = desk.done(&format!("{withdraw} --yes shield.pkg"))?;
+    ensure!(said["known"] == false, "{said}");
+    desk.refused(&format!("{withdraw} shield.pkg"), 2, "is there from before, and was not sent now: --yes sends it")?;
     let again = desk.done(&format!("{withdraw} --yes shield.pkg"))?;
     ensure!(again["known"] == true && again["index"] == said["index"], "{again}");
     let other = withdraw.replace("critical", "low");

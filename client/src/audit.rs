@@ -9,7 +9,7 @@
 //!
 //! ```text
 //! fetch and hash, 16 bundles in flight  ->  tree, in order  ->  parse and verify  ->  judge, in order
-//!         all cores                         one task           all cores           one thread, RocksDB
+//!      the other cores                      one task           all cores           one thread, RocksDB
 //! ```
 //!
 //! The judge's thread parses too, while it waits.

@@ -245,6 +245,11 @@ pub struct Threshold {
 }
 
 impl Authority {
+    /// Bytes of memory that its keys take: nearly all that it takes where they are large, and then more than its row.
+    pub fn memory_bytes(&self) -> usize {
+        self.keys.values().fold(0, |bytes, key| bytes.saturating_add(key.memory_bytes()))
+    }
+
     /// Reads an authority record's predicate.
     ///
     /// # Errors

@@ -46,6 +46,10 @@ impl PublicKey {
         Self { table: Some(Arc::new(table)), ..self }
     }
 
+    pub(crate) fn has_table(&self) -> bool {
+        self.table.is_some()
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         self.key.as_bytes()
     }

@@ -40,7 +40,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<&[u8]>, EntryBundleError> {
 
 /// The entries of a bundle, each as it is come to: whoever hashes it then has read the bytes before the next one's length.
 ///
-/// Shapes: 1 to 256 entries, or fewer and an error, the last.
+/// Shapes: at most 256 entries, then perhaps an error, the last.
 pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], EntryBundleError>> {
     let (mut rest, mut number, mut ended) = (bytes, 0_usize, false);
     core::iter::from_fn(move || {

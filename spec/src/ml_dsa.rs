@@ -24,6 +24,9 @@ struct Public {
 }
 
 impl PublicKey {
+    /// Bytes on the heap.
+    pub(crate) const HEAP_BYTES: usize = size_of::<Public>();
+
     /// Reads a key; `None` if it has another length. All bytes of this length are a key.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: [u8; PUBLIC_BYTES] = bytes.try_into().ok()?;

@@ -60,7 +60,7 @@ impl Judge {
     /// Judges what comes until no more comes; returns how many records that were.
     pub(super) fn run(mut self, mut parsed: Parsed) -> Result<u64, AuditError> {
         while let Some(first) = parsed.next()? {
-            self.judge(&together(first, &mut parsed)?)?;
+            self.judge(&together(first, &mut parsed))?;
             (self.progress)(self.replayed.cursor.index, self.size);
         }
         self.commit()?;
@@ -109,17 +109,18 @@ impl Judge {
 }
 
 /// A bundle, and those behind it that are parsed already; none after one that has what is no entry.
-fn together(first: Piece, parsed: &mut Parsed) -> Result<Vec<Piece>, AuditError> {
+fn together(first: Piece, parsed: &mut Parsed) -> Vec<Piece> {
     let (mut bytes, mut ends) = (first.bundle.bytes.len(), first.malformed.is_some());
     let mut pieces = vec![first];
+    // One that was not parsed to its end is said to be so once these are judged: what is found in them comes first.
     while !ends
         && bytes < TOGETHER_BYTES
-        && let Some(next) = parsed.ready()?
+        && let Ok(Some(next)) = parsed.ready()
     {
         (bytes, ends) = (bytes + next.bundle.bytes.len(), next.malformed.is_some());
         pieces.push(next);
     }
-    Ok(pieces)
+    pieces
 }
 
 fn ended(ended: Ended) -> AuditError {

@@ -1,7 +1,7 @@
 //! The parsers of an audit: bundles become records whose signatures are verified.
 //!
-//! A bundle is parsed by a thread of the runtime, or by the judge's own while it waits for the next one. So with one thread a core,
-//! the judge's among them, none of them is ever without work, and none takes the judge's core while it judges.
+//! A bundle is parsed by a thread of the runtime, or by the judge's own while it waits for the next one: with a thread for each
+//! core, the judge's among them, few of them are ever without work, and the judge keeps its core while it judges.
 
 use super::AuditError;
 use bytes::Bytes;
@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-/// Keys that are kept in memory; past this many all are forgotten, and verified with where they are needed.
-const MAX_KEYS: usize = 16_384;
+/// Bytes of keys that are kept in memory; past this all are forgotten, and verified with where they are needed.
+const MAX_KEY_BYTES: usize = 16 << 20;
 /// Signatures of a key before it is prepared for more, which costs what it saves in as many.
 const PREPARED_AFTER: usize = 128;
 /// Keys that are prepared, of 30 KiB each; those that come later cost more to verify with.
@@ -32,6 +32,8 @@ pub(super) struct Keyring(Arc<RwLock<Keys>>);
 #[derive(Default)]
 struct Keys {
     known: HashMap<Digest, Known>,
+    /// Bytes of what is known, tables aside.
+    bytes: usize,
     prepared: usize,
 }
 
@@ -45,9 +47,9 @@ impl Keyring {
     fn get(&self, keyid: &Digest) -> Option<PublicKey> {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let Known { key, uses } = keys.known.get(keyid)?;
-        let key = key.clone();
+        let (key, used) = (key.clone(), uses.fetch_add(1, Ordering::Relaxed));
         // One thread alone prepares it; until it has, the others take it as it is.
-        if uses.fetch_add(1, Ordering::Relaxed) != PREPARED_AFTER || keys.prepared >= MAX_PREPARED {
+        if used != PREPARED_AFTER || keys.prepared >= MAX_PREPARED || !key.can_be_prepared() {
             return Some(key);
         }
         drop(keys);
@@ -62,12 +64,14 @@ impl Keyring {
 
     pub(super) fn learn(&self, authority: &Authority) {
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if keys.known.len() > MAX_KEYS {
+        if keys.bytes > MAX_KEY_BYTES {
             *keys = Keys::default();
         }
         for (keyid, key) in &authority.keys {
-            let known = || Known { key: key.clone(), uses: AtomicUsize::default() };
-            keys.known.entry(*keyid).or_insert_with(known);
+            if !keys.known.contains_key(keyid) {
+                keys.bytes += key.memory_bytes();
+                keys.known.insert(*keyid, Known { key: key.clone(), uses: AtomicUsize::default() });
+            }
         }
     }
 }
@@ -139,8 +143,15 @@ pub(super) fn parsers(ahead: usize) -> (Feed, Parsed) {
 impl Feed {
     /// Has a bundle parsed on whichever thread is free; waits while too many are.
     pub(super) async fn push(&self, bundle: Unparsed) -> Result<(), JudgeEnded> {
-        let place = self.pieces.reserve().await.map_err(|_| JudgeEnded)?;
+        self.put(self.pieces.reserve().await.map_err(|_| JudgeEnded)?, bundle)
+    }
+
+    fn put(&self, place: mpsc::Permit<'_, Parsing>, bundle: Unparsed) -> Result<(), JudgeEnded> {
         place.send(self.parsers.push(bundle));
+        // If the judge ended meanwhile, nobody takes the bundle out, and the next one may wait for its room.
+        if self.pieces.is_closed() {
+            return Err(JudgeEnded);
+        }
         let parsers = self.parsers.clone();
         tokio::spawn(async move { parsers.parse_one() });
         Ok(())
@@ -267,7 +278,10 @@ mod tests {
                 assert!(keyring.get(&keyid).unwrap().verify(b"message", &key.sign(b"message", &[0; 32])));
                 assert_eq!(prepared(), now.min(MAX_PREPARED));
             }
+            assert_eq!(keyring.get(&keyid).unwrap().can_be_prepared(), number >= MAX_PREPARED);
         }
+        let large = SecretKey::from_seed(Algorithm::MlDsa44, &[7; 32]).unwrap();
+        assert!(!large.public().can_be_prepared());
         assert_eq!(keyring.get(&Digest::of(b"another")), None);
     }
 
@@ -305,6 +319,14 @@ mod tests {
                 assert_eq!(parsed.ready().unwrap().unwrap().bundle.skip, skip);
             }
         });
+    }
+
+    #[tokio::test]
+    async fn nothing_is_taken_as_the_judge_ends() {
+        let (feed, parsed) = parsers(1);
+        let place = feed.pieces.reserve().await.unwrap();
+        drop(parsed);
+        assert!(feed.put(place, bundle(0).await).is_err());
     }
 
     #[test]

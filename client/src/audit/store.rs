@@ -36,8 +36,8 @@ const FORM: &str = concat!("1 ", env!("CARGO_PKG_VERSION"));
 const CACHE_BYTES: usize = 48 << 20;
 /// The file, in the folder, that the next commit writes.
 const NEXT: &str = "next.sst";
-/// Authorities that are kept in memory; past this many all are read again.
-const MAX_AUTHORITIES: usize = 1024;
+/// Bytes of authorities that are kept in memory, with their rows; past this all are read again.
+const MAX_AUTHORITY_BYTES: usize = 16 << 20;
 
 /// A row's key and value.
 type Pair = (Vec<u8>, Vec<u8>);
@@ -72,8 +72,31 @@ pub enum ScratchError {
 pub(super) struct Scratch {
     db: DB,
     path: PathBuf,
+    authorities: Authorities,
+}
+
+/// What was read from rows of namespaces, which costs as much as two signatures.
+#[derive(Default)]
+struct Authorities {
     /// By namespace its row and what was read from it.
-    authorities: HashMap<Vec<u8>, (Vec<u8>, Arc<Authority>)>,
+    read: HashMap<Vec<u8>, (Vec<u8>, Arc<Authority>)>,
+    bytes: usize,
+}
+
+impl Authorities {
+    /// The authority in a row, should the same row have been read before.
+    fn get(&self, namespace: &[u8], row: &[u8]) -> Option<Arc<Authority>> {
+        let (_, authority) = self.read.get(namespace).filter(|(known, _)| *known == row)?;
+        Some(Arc::clone(authority))
+    }
+
+    fn put(&mut self, namespace: Vec<u8>, row: Vec<u8>, authority: Arc<Authority>) {
+        if self.bytes > MAX_AUTHORITY_BYTES {
+            *self = Self::default();
+        }
+        self.bytes += row.len() + authority.memory_bytes();
+        self.read.insert(namespace, (row, authority));
+    }
 }
 
 /// Whether there is an audit in a scratch directory already.
@@ -96,7 +119,7 @@ impl Scratch {
         let path = scratch.join(FOLDER);
         let cause = |error: rocksdb::Error| ScratchError::RocksDb { path: path.clone(), cause: error.to_string() };
         let db = DB::open_cf_with_opts(&options(), &path, [(TABLE, options())]).map_err(cause)?;
-        let scratch = Self { db, path, authorities: HashMap::new() };
+        let scratch = Self { db, path, authorities: Authorities::default() };
         let need = [("form", format!("{FORM}, rules {RULES}")), ("origin", origin.to_string())];
         for (name, need) in &need {
             match scratch.get(&meta(name))? {
@@ -178,16 +201,13 @@ impl Scratch {
 
     /// Hands a namespace's row on, its authority as it was read before from the same bytes.
     fn answer_namespace(&mut self, key: Vec<u8>, row: Vec<u8>, rows: &mut Rows, keyring: &Keyring) {
-        if let Some((_, authority)) = self.authorities.get(&key).filter(|(known, _)| *known == row) {
-            return rows.answer_authority(key, row, Arc::clone(authority));
+        if let Some(authority) = self.authorities.get(&key, &row) {
+            return rows.answer_authority(key, row, authority);
         }
         rows.answer_point(Family::Namespaces, key.clone(), Some(row.clone()));
         if let Some(Ok(Some(authority))) = str::from_utf8(&key).ok().map(|namespace| rows.authority(namespace)) {
             keyring.learn(&authority);
-            if self.authorities.len() >= MAX_AUTHORITIES {
-                self.authorities.clear();
-            }
-            self.authorities.insert(key, (row, authority));
+            self.authorities.put(key, row, authority);
         }
     }
 

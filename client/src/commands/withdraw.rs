@@ -5,7 +5,7 @@ use super::{Outcome, block_on, say};
 use crate::cli::{AccessArgs, WithdrawArgs};
 use anyhow::{Context as _, bail, ensure};
 use glarus::files::{self, FileError};
-use glarus::release;
+use glarus::release::{self, Release};
 use glarus::table::Table;
 use spec::authority::Namespace;
 use spec::record::{Access, Digest, Kind, Predicate, Record, Severity, Statement, Subject, Withdrawal};
@@ -21,9 +21,15 @@ pub(crate) fn withdraw(args: &WithdrawArgs) -> anyhow::Result<Outcome> {
     let record = match record::given_record(Kind::Withdrawal, &args.record, &[])? {
         Some(record) => record,
         None => {
-            let (statement, updates) = withdrawn(args, &named(&path)?)?;
+            let kept = release::read_if_there(&path)?;
+            let (statement, updates) = withdrawn(args, kept.as_ref())?;
             if !args.yes {
                 record::preview(&Table::new().row("updates", updates));
+                ensure!(
+                    kept.is_none(),
+                    "{}: is there from before, and was not sent now: --yes sends it",
+                    path.display()
+                );
                 bail!("these updates would be withdrawn, and nothing was signed or sent yet: --yes does it");
             }
             record::made(&statement)?
@@ -33,16 +39,13 @@ pub(crate) fn withdraw(args: &WithdrawArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The updates that a withdrawal kept at `path` names: they may be withdrawn already, by it, when the same command comes again.
-fn named(path: &Path) -> anyhow::Result<Vec<Digest>> {
-    Ok(match release::read_if_there(path)?.map(|kept| kept.record.statement.predicate) {
-        Some(Predicate::Withdrawal(withdrawal)) => withdrawal.updates,
-        _ => Vec::new(),
-    })
-}
-
-/// The statement that withdraws files, and the updates that it names: those that are live, and those `named` before.
-fn withdrawn(args: &WithdrawArgs, named: &[Digest]) -> anyhow::Result<(Statement, Vec<Table>)> {
+/// The statement that withdraws files, and the updates that it names: those that are live, and those that the record kept names,
+/// for when the same command comes again these may be withdrawn already, by it.
+fn withdrawn(args: &WithdrawArgs, kept: Option<&Release>) -> anyhow::Result<(Statement, Vec<Table>)> {
+    let named = match kept.map(|kept| &kept.record.statement.predicate) {
+        Some(Predicate::Withdrawal(withdrawal)) => withdrawal.updates.as_slice(),
+        _ => &[],
+    };
     let product = product(required(&args.product, "--product")?)?;
     let severity = word(&args.severity, "--severity", &Severity::ALL.map(|severity| (severity.name(), severity)))?;
     let (log, wait) = (args.record.log.open()?, args.record.log.wait());

@@ -59,6 +59,7 @@ fn a_withdrawal_names_every_live_update() {
     stage.show(&format!("{withdraw} shield.pkg --yes"), 0);
     stage.show("inspect shield.pkg.withdrawal.json", 0);
     stage.remark("after an interruption the same command sends the same record");
+    stage.show(&format!("{withdraw} shield.pkg"), 2);
     stage.show(&format!("{withdraw} shield.pkg --yes"), 0);
     stage.remark("nothing of it is live any more");
     stage.show(&format!("{withdraw} --record again.json --yes {}", sha256(&stage, "shield.pkg")), 2);

@@ -341,13 +341,19 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Bytes of the keys and values that were answered and put, those that took another's place counted too.
+    /// Bytes of the keys and values that were answered and put, and of the authorities read from them, those that took another's
+    /// place counted too.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
     fn count(&mut self, key: &[u8], value: &[u8]) {
         self.bytes = self.bytes.saturating_add(key.len()).saturating_add(value.len());
+    }
+
+    fn keep_authority(&mut self, namespace: Vec<u8>, authority: Arc<Authority>) {
+        self.bytes = self.bytes.saturating_add(authority.memory_bytes());
+        self.authorities.insert(namespace, authority);
     }
 
     /// Tells whether a look was answered, or the row put.
@@ -373,10 +379,12 @@ impl Rows {
                 vacant.insert(Known { value, put: false });
             }
         } else if let hash_map::Entry::Vacant(vacant) = self.points.entry(family).or_default().entry(key) {
-            if let Some(authority) = value.as_deref().and_then(|value| read_authority(family, value)) {
-                self.authorities.insert(vacant.key().clone(), authority);
-            }
+            let authority = value.as_deref().and_then(|value| read_authority(family, value));
+            let namespace = authority.is_some().then(|| vacant.key().clone());
             vacant.insert(Known { value, put: false });
+            if let Some((namespace, authority)) = namespace.zip(authority) {
+                self.keep_authority(namespace, authority);
+            }
         }
     }
 
@@ -385,8 +393,9 @@ impl Rows {
         self.count(&namespace, &row);
         let rows = self.points.entry(Family::Namespaces).or_default();
         if let hash_map::Entry::Vacant(vacant) = rows.entry(namespace) {
-            self.authorities.insert(vacant.key().clone(), authority);
+            let namespace = vacant.key().clone();
             vacant.insert(Known { value: Some(row), put: false });
+            self.keep_authority(namespace, authority);
         }
     }
 
@@ -416,7 +425,7 @@ impl Rows {
     pub fn put(&mut self, row: Row) {
         self.count(&row.key, &row.value);
         match read_authority(row.family, &row.value) {
-            Some(authority) => drop(self.authorities.insert(row.key.clone(), authority)),
+            Some(authority) => self.keep_authority(row.key.clone(), authority),
             None if row.family == Family::Namespaces => drop(self.authorities.remove(&row.key)),
             None => {}
         }

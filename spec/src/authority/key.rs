@@ -125,6 +125,20 @@ impl PublicKey {
         }
     }
 
+    /// Whether [`Self::prepared`] would change anything.
+    pub fn can_be_prepared(&self) -> bool {
+        matches!(&self.material, Material::Ed25519(key) if !key.has_table())
+    }
+
+    /// Bytes of memory that it takes, what [`Self::prepared`] adds aside: whoever keeps many keeps a limit.
+    pub fn memory_bytes(&self) -> usize {
+        let heap = match &self.material {
+            Material::Ed25519(_) | Material::EcdsaP256Sha256(_) => 0,
+            Material::MlDsa44(_) => ml_dsa::PublicKey::HEAP_BYTES,
+        };
+        size_of::<Self>().saturating_add(heap)
+    }
+
     /// The SubjectPublicKeyInfo in DER.
     pub fn spki(&self) -> Vec<u8> {
         match &self.material {
