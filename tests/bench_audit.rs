@@ -1,6 +1,6 @@
 //! `make bench-audit`: how many entries an audit reads and judges in a second, from a log over loopback.
 //!
-//! Two logs are filled behind the server's back, by the log's own plan and store: one with releases that admission judged, one
+//! Logs are filled behind the server's back, by the log's own plan and store: one with releases that admission judged, one
 //! with bytes of 900 that only hash. Beside the rates stand the floors of this machine: bare verifications of signatures, and bare
 //! SHA-256 of the same bytes, each on all cores. The log and its witness are on the same cores as the audit. A third log has what
 //! takes the most memory, authorities with as many large keys as fit.

@@ -29,6 +29,7 @@ use judge::Judge;
 use parse::{Feed, JudgeEnded, Unparsed};
 use spec::admission::replay::Inadmissible;
 use spec::checkpoint::{self, Checkpoint, CheckpointError, OpenError};
+use spec::entry_bundle;
 use spec::entry_bundle::EntryBundleError;
 use spec::merkle::{Hash, TreeHead};
 use spec::note::{Note, NoteError, Vkey};
@@ -47,10 +48,12 @@ use tokio::task::JoinError;
 pub const WINDOW: usize = 16;
 /// The most bytes of a bundle in flight; larger ones are fetched one at a time.
 pub const SMALL_BYTES: usize = 2 << 20;
-/// The most bytes of entries that are parsed and not judged yet, beyond one bundle.
+/// The most bytes of entries that are parsed and not judged yet.
 pub const PARSED_BYTES: usize = 8 << 20;
-/// Bundles that are parsed and not judged yet.
+/// Parts of bundles that are parsed and not judged yet.
 const PARSED: usize = 16;
+/// The most bytes of entries that are parsed in one piece.
+const PART_BYTES: usize = 1 << 20;
 /// The most bytes of a checkpoint.
 const MAX_CHECKPOINT_BYTES: usize = spec::note::MAX_NOTE_BYTES;
 /// How long is waited for a log that says that it has nothing to show yet.
@@ -336,6 +339,32 @@ impl Audit<'_> {
     }
 }
 
+/// Splits a bundle, but for the first entries, into parts of [`PART_BYTES`] or one entry, each with how many it has; of a small
+/// bundle the one part.
+///
+/// What is read from records may take some times their bytes, so little is read from a bundle of 16 MiB at a time.
+fn parts(bundle: &Bytes, skip: usize) -> Vec<(Bytes, usize)> {
+    let (mut parts, mut at, mut from, mut entries) = (Vec::new(), 0, 0, 0);
+    for (number, entry) in entry_bundle::entries(bundle).map_while(Result::ok).enumerate() {
+        let end = at + 2 + entry.len();
+        if number < skip {
+            from = end;
+        } else if entries > 0 && end - from > PART_BYTES {
+            // A copy, so that the bundle goes when its last part was handed on.
+            parts.push((Bytes::copy_from_slice(&bundle[from..at]), entries));
+            (from, entries) = (at, 1);
+        } else {
+            entries += 1;
+        }
+        at = end;
+    }
+    if entries > 0 {
+        let rest = bundle.slice(from..at);
+        parts.push((if parts.is_empty() { rest } else { Bytes::copy_from_slice(&rest) }, entries));
+    }
+    parts
+}
+
 /// What reads a log in order, and hands on what is to be judged.
 struct Reader {
     source: Source,
@@ -367,41 +396,51 @@ impl Reader {
                 Err(fetch::Fault::TooLong { bundle }) => self.source.bundle(bundle, fetch::MAX_BUNDLE_BYTES).await?,
                 Err(fault) => return Err(fault.into()),
             };
-            let known = self.grow(&fetched).await?;
-            match &self.feed {
-                None => progress(self.edge.size(), head.size),
-                Some(feed) => {
-                    if self.hand_on(feed, fetched.bytes, known).await.is_err() {
-                        return Ok(());
-                    }
+            let known = self.check(&fetched)?;
+            let mut leaves = fetched.leaves.iter().skip(known);
+            if self.feed.is_none() {
+                self.grow(leaves).await?;
+                progress(self.edge.size(), head.size);
+                continue;
+            }
+            for (bytes, entries) in parts(&fetched.bytes, known) {
+                self.grow(leaves.by_ref().take(entries)).await?;
+                if self.hand_on(bytes).await.is_err() {
+                    return Ok(());
                 }
             }
         }
         self.close(head).await
     }
 
-    /// Makes a bundle's entries part of the tree; returns how many of them were that before.
-    async fn grow(&mut self, fetched: &fetch::Fetched) -> Result<usize, AuditError> {
+    /// Compares a bundle's entries with their tile, and with what of them was part of the tree before; returns how many that were.
+    fn check(&self, fetched: &fetch::Fetched) -> Result<usize, AuditError> {
         let first = fetched.bundle * WIDTH;
         for ((index, computed), tile) in (first..).zip(&fetched.leaves).zip(&fetched.tile) {
             if computed != tile {
                 return Err(Finding::LeafHash { index, computed: *computed, tile: *tile }.into());
             }
         }
-        let known = self.edge.tiles().get(&Tile { level: 0, index: fetched.bundle }).cloned().unwrap_or_default();
-        for ((index, computed), before) in (first..).zip(&fetched.leaves).zip(&known) {
+        let known =
+            self.edge.tiles().get(&Tile { level: 0, index: fetched.bundle }).map(Vec::as_slice).unwrap_or_default();
+        for ((index, computed), before) in (first..).zip(&fetched.leaves).zip(known) {
             if computed != before {
                 return Err(Finding::Changed { index, computed: *computed, before: *before }.into());
             }
         }
+        Ok(known.len())
+    }
+
+    /// Makes entries part of the tree.
+    async fn grow(&mut self, leaves: impl Iterator<Item = &Hash>) -> Result<(), AuditError> {
         let mut full = Vec::new();
-        for leaf in fetched.leaves.iter().skip(known.len()) {
+        for leaf in leaves {
             self.edge.push(*leaf, |tile, hashes| full.push((tile, hashes)));
         }
         for (tile, hashes) in full.iter().filter(|(tile, _)| tile.level > 0) {
             self.compare(*tile, hashes).await?;
         }
-        Ok(known.len())
+        Ok(())
     }
 
     /// Compares a tile as it is served with what the entries give.
@@ -416,11 +455,12 @@ impl Reader {
         }
     }
 
-    /// Has a bundle parsed and judged, as soon as there is room for it.
-    async fn hand_on(&self, feed: &Feed, bytes: Bytes, skip: usize) -> Result<(), JudgeEnded> {
-        let permits = u32::try_from(bytes.len().min(PARSED_BYTES)).unwrap_or(u32::MAX);
+    /// Has entries parsed and judged, if that is to be, as soon as there is room for them.
+    async fn hand_on(&self, bytes: Bytes) -> Result<(), JudgeEnded> {
+        let Some(feed) = &self.feed else { return Ok(()) };
+        let permits = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(|_| JudgeEnded)?;
-        feed.push(Unparsed { bytes, skip, edge: self.edge.clone(), _room: room }).await
+        feed.push(Unparsed { bytes, edge: self.edge.clone(), _room: room }).await
     }
 
     /// Compares what the whole tree leads to.
@@ -433,5 +473,29 @@ impl Reader {
             return Err(Finding::Root { size, computed, have }.into());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_the_bundle_but_for_what_is_known() {
+        let entries: Vec<Vec<u8>> = (0..256_usize).map(|number| vec![0; number * 255]).collect();
+        let bundle = Bytes::from(entry_bundle::encode(&entries).unwrap());
+        for skip in [0, 1, 100, 255, 256] {
+            let mut left = entries[skip..].iter();
+            for (bytes, count) in parts(&bundle, skip) {
+                let part = entry_bundle::parse(&bytes).unwrap();
+                assert!(part.len() == count && (count == 1 || bytes.len() <= PART_BYTES), "{count}: {}", bytes.len());
+                assert!(part.into_iter().eq(left.by_ref().take(count)));
+            }
+            assert_eq!(left.next(), None);
+        }
+        assert_eq!(parts(&bundle, 0).len(), 9);
+        // A small one is not copied.
+        let small = bundle.slice(..10_000);
+        assert_eq!(parts(&small, 2)[0].0.as_ptr(), small[2 + 2 + 255..].as_ptr());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Signing is hedged if the caller gives 32 random bytes; with 32 zero bytes it is FIPS 204's deterministic variant.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 use fips204::ml_dsa_44 as implementation;
 use fips204::traits::{KeyGen as _, SerDes as _, Signer as _, Verifier as _};
@@ -13,11 +13,10 @@ pub(crate) const PUBLIC_BYTES: usize = 1312;
 /// Bytes of a signature.
 pub(crate) const SIGNATURE_BYTES: usize = 2420;
 
-/// A public key, expanded for verification. On the heap, for it is 5 kB.
+/// A public key, expanded for verification. On the heap, where clones share it, for it is 5 kB.
 #[derive(Clone)]
-pub(crate) struct PublicKey(Box<Public>);
+pub(crate) struct PublicKey(Arc<Public>);
 
-#[derive(Clone)]
 struct Public {
     bytes: [u8; PUBLIC_BYTES],
     expanded: implementation::PublicKey,
@@ -31,7 +30,7 @@ impl PublicKey {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: [u8; PUBLIC_BYTES] = bytes.try_into().ok()?;
         let expanded = implementation::PublicKey::try_from_bytes(bytes).ok()?;
-        Some(Self(Box::new(Public { bytes, expanded })))
+        Some(Self(Arc::new(Public { bytes, expanded })))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -74,7 +73,7 @@ impl SecretKey {
         let (public, secret) = implementation::KG::keygen_from_seed(seed);
         let public = Public { bytes: public.clone().into_bytes(), expanded: public };
         let secret = Secret { seed: Zeroizing::new(*seed), expanded: secret };
-        (Self(Box::new(secret)), PublicKey(Box::new(public)))
+        (Self(Box::new(secret)), PublicKey(Arc::new(public)))
     }
 
     pub(crate) fn seed(&self) -> &[u8; 32] {

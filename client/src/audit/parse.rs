@@ -76,12 +76,10 @@ impl Keyring {
     }
 }
 
-/// A bundle that is part of the tree.
+/// A bundle, or a part of one, that is part of the tree.
 pub(super) struct Unparsed {
     pub(super) bytes: Bytes,
-    /// Entries of the bundle that were judged before.
-    pub(super) skip: usize,
-    /// The tree after the bundle.
+    /// The tree after it.
     pub(super) edge: Edge,
     /// Room for its bytes, given back when it is dropped.
     pub(super) _room: OwnedSemaphorePermit,
@@ -210,7 +208,7 @@ pub(super) struct Piece {
 
 impl Piece {
     fn parse(bundle: Unparsed, keyring: &Keyring) -> Self {
-        let entries = entry_bundle::parse(&bundle.bytes).unwrap_or_default().into_iter().skip(bundle.skip);
+        let entries = entry_bundle::parse(&bundle.bytes).unwrap_or_default().into_iter();
         let (mut parsed, mut malformed) = (Vec::new(), None);
         for what in entries.map(What::parse) {
             match what {
@@ -227,7 +225,7 @@ impl Piece {
 
     pub(super) fn entries(&self) -> Vec<Entry<'_>> {
         let bytes = entry_bundle::parse(&self.bundle.bytes).unwrap_or_default();
-        let entries = bytes.into_iter().skip(self.bundle.skip).zip(&self.parsed);
+        let entries = bytes.into_iter().zip(&self.parsed);
         entries.map(|(bytes, (what, checked))| Entry { bytes, what, checked }).collect()
     }
 }
@@ -255,9 +253,9 @@ mod tests {
     use spec::authority::{Algorithm, SecretKey};
     use tokio::sync::Semaphore;
 
-    async fn bundle(skip: usize) -> Unparsed {
+    async fn bundle(number: u8) -> Unparsed {
         let room = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-        Unparsed { bytes: Bytes::new(), skip, edge: Edge::default(), _room: room }
+        Unparsed { bytes: vec![number].into(), edge: Edge::default(), _room: room }
     }
 
     #[test]
@@ -291,12 +289,12 @@ mod tests {
         // A runtime of this thread alone: what it spawns does not run outside of `block_on`.
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            for skip in 0..3 {
-                assert!(feed.push(bundle(skip).await).await.is_ok());
+            for number in 0..3 {
+                assert!(feed.push(bundle(number).await).await.is_ok());
             }
         });
-        for skip in 0..3 {
-            assert_eq!(parsed.next().unwrap().unwrap().bundle.skip, skip);
+        for number in 0..3 {
+            assert_eq!(parsed.next().unwrap().unwrap().bundle.bytes, [number].as_slice());
         }
         assert!(parsed.ready().unwrap().is_none());
         drop(feed);
@@ -308,15 +306,15 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (feed, mut parsed) = parsers(2);
-            for skip in 0..2 {
-                assert!(feed.push(bundle(skip).await).await.is_ok());
+            for number in 0..2 {
+                assert!(feed.push(bundle(number).await).await.is_ok());
             }
             // One pass over what was spawned.
             for _ in 0..2 {
                 tokio::task::yield_now().await;
             }
-            for skip in 0..2 {
-                assert_eq!(parsed.ready().unwrap().unwrap().bundle.skip, skip);
+            for number in 0..2 {
+                assert_eq!(parsed.ready().unwrap().unwrap().bundle.bytes, [number].as_slice());
             }
         });
     }
