@@ -140,6 +140,27 @@ async fn an_entry_that_nobody_authorised_is_named() -> anyhow::Result<()> {
     names(&world, 10, "threshold-not-met")
 }
 
+/// A bundle of some megabytes is judged in parts; an audit ends within one, and is taken up there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_bundle_is_judged_to_its_last_entry() -> anyhow::Result<()> {
+    let (mut world, _) = world(&["shield"]).await?;
+    let scratch = world.dir.path().join("scratch");
+    for (numbers, size) in [(0..30, 70), (30..60, 130)] {
+        for number in numbers {
+            world.submit(&world.vendor.large_authority(number, 0)).await?;
+        }
+        let more: &[&str] = if size == 70 { &["--keep"] } else { &["--keep", "--resume"] };
+        let said = passes(&world, &[&["--scratch", text(&scratch)], more].concat())?;
+        assert_eq!((&said["size"], &said["resumed"]), (&size.into(), &(if size == 70 { 0 } else { 70 }).into()));
+    }
+    let bundle = world.get("/tile/entries/000.p/130").await?.body.len();
+    ensure!(bundle > 3 << 20, "{bundle} bytes are not several parts");
+    passes(&world, &[])?;
+    let second = world.vendor.large_authority(60, 1).envelope;
+    behind_its_back(&mut world, |store| Ok(tamper::append(store, vec![second], Vec::new())?)).await?;
+    names(&world, 130, "no-authority")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawal_that_the_state_leaves_out_is_named() -> anyhow::Result<()> {
     let (mut world, updates) = world(&["shield"]).await?;

@@ -9,16 +9,15 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use glarus_log::store::Store;
 use glarus_tests::process::program;
 use glarus_tests::tamper;
-use glarus_tests::vendor::{Signed, sign};
+use glarus_tests::vendor::Signed;
 use glarus_tests::world::{World, text};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use spec::admission::{self, Admission, Rows};
-use spec::authority::{Algorithm, Authority, Namespace, PublicKey, Role, RoleName};
+use spec::authority::RoleName;
 use spec::checkpoint::Checkpoint;
 use spec::merkle::leaf_hash;
 use spec::note::Note;
-use spec::record::{Digest, Record, pae};
-use std::collections::BTreeMap;
+use spec::record::{Record, pae};
 use std::hint::black_box;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,10 +30,6 @@ const ENTRIES: u64 = 600_000;
 const ENTRY_BYTES: usize = 900;
 /// Namespaces whose authorities are as large as an entry may be.
 const NAMESPACES: u64 = 1_500;
-const ML_DSA_44_PREFIX: [u8; 22] = [
-    0x30, 0x82, 0x05, 0x32, 0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x11, 0x03, 0x82,
-    0x05, 0x21, 0x00,
-];
 /// Records between two state entries.
 const BATCH: u64 = 999;
 
@@ -129,37 +124,7 @@ fn releases(world: &World, store: &Store, batch: u64) -> anyhow::Result<Entries>
 /// there, of epoch 1.
 fn namespaces(world: &World, store: &Store, batch: u64) -> anyhow::Result<Entries> {
     let numbers = batch * 50..(batch + 1) * 50;
-    judged(world, store, numbers.map(|number| namespace(world, number % NAMESPACES, number / NAMESPACES)))
-}
-
-fn namespace(world: &World, number: u64, epoch: u64) -> Signed {
-    let own = world.vendor.key(RoleName::Authority);
-    let large = |at: u64| {
-        // Any bytes of this length are a key.
-        let block = |block: u64| Digest::of(&[number, at, block].map(u64::to_be_bytes).concat()).0;
-        let bytes: Vec<u8> = (0..41).flat_map(block).take(1312).collect();
-        PublicKey::from_spki(Algorithm::MlDsa44, &[&ML_DSA_44_PREFIX[..], &bytes].concat())
-    };
-    let keys: BTreeMap<_, _> =
-        (0..24).filter_map(|at| large(at).ok()).chain([own.public()]).map(|key| (key.keyid(), key)).collect();
-    let role = |keyids| Role { threshold: 1, keyids };
-    let roles = [
-        (RoleName::Authority, role(vec![own.public().keyid()])),
-        (RoleName::Build, role(keys.keys().copied().collect())),
-    ];
-    let previous = (epoch > 0).then(|| namespace(world, number, epoch - 1).id);
-    let authority = Authority {
-        log: world.vendor.origin.clone(),
-        namespace: Namespace::parse(&format!("pkg:generic/vendor-{number}/"))
-            .unwrap_or_else(|error| unreachable!("{error}")),
-        epoch,
-        previous,
-        keys,
-        roles: roles.into(),
-        distrust: Vec::new(),
-        allow_git_commit: false,
-    };
-    sign(&authority.into_statement(), if epoch == 0 { &world.vendor.root } else { own })
+    judged(world, store, numbers.map(|number| world.vendor.large_authority(number % NAMESPACES, number / NAMESPACES)))
 }
 
 /// Records as the log admits them.

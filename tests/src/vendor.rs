@@ -1,7 +1,7 @@
 //! A vendor's keys, and the records that it signs with them.
 
 use ed25519_dalek::{Signer as _, SigningKey};
-use spec::authority::{Authority, Namespace, PublicKey, Role, RoleName};
+use spec::authority::{Algorithm, Authority, Namespace, PublicKey, Role, RoleName, SecretKey};
 use spec::record::{
     self, Build, Dependency, Digest, Predicate, Product, Record, Severity, Source, Statement, Subject, Update,
     Withdrawal,
@@ -39,6 +39,19 @@ pub struct Vendor {
     pub root: Key,
     /// Keys by role.
     pub keys: BTreeMap<RoleName, Key>,
+}
+
+/// Keys that nobody has the secret half of: any bytes of the length are a key of ML-DSA-44.
+fn large_keys(number: u64) -> impl Iterator<Item = PublicKey> {
+    let form = SecretKey::from_seed(Algorithm::MlDsa44, &[1; 32]).map(|key| key.public().spki()).unwrap_or_default();
+    (0..24_u64).filter_map(move |at| {
+        let mut spki = form.clone();
+        for (block, bytes) in (0_u64..).zip(spki[22..].chunks_mut(32)) {
+            let random = Digest::of(&[number, at, block].map(u64::to_be_bytes).concat());
+            bytes.copy_from_slice(&random.0[..bytes.len()]);
+        }
+        PublicKey::from_spki(Algorithm::MlDsa44, &spki).ok()
+    })
 }
 
 /// A finished envelope and the id of its record.
@@ -97,6 +110,22 @@ impl Vendor {
     pub fn authority_again(&self) -> Signed {
         let roles = [(RoleName::Authority, Key::from_seed(77))].into();
         sign(&self.authority_of(&self.namespace, roles), &self.root)
+    }
+
+    /// An authority of another namespace, with as many keys of ML-DSA-44 as an entry has room for.
+    pub fn large_authority(&self, number: u64, epoch: u64) -> Signed {
+        let own = self.key(RoleName::Authority);
+        let keys = large_keys(number).chain([own.public()]).map(|key| (key.keyid(), key));
+        let keys: BTreeMap<_, _> = keys.collect();
+        let role = |keyids| Role { threshold: 1, keyids };
+        let build = role(keys.keys().copied().collect());
+        let roles = [(RoleName::Authority, role(vec![own.public().keyid()])), (RoleName::Build, build)].into();
+        let namespace = Namespace::parse(&format!("pkg:generic/vendor-{number}/"));
+        let namespace = namespace.unwrap_or_else(|error| unreachable!("{error}"));
+        let previous = epoch.checked_sub(1).map(|before| self.large_authority(number, before).id);
+        let (log, distrust, allow_git_commit) = (self.origin.clone(), Vec::new(), false);
+        let authority = Authority { log, namespace, epoch, previous, keys, roles, distrust, allow_git_commit };
+        sign(&authority.into_statement(), if epoch == 0 { &self.root } else { own })
     }
 
     /// A source of one product.
