@@ -15,8 +15,7 @@
 use rocksdb::{
     ColumnFamily, DB, DBRecoveryMode, Direction, IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
-use spec::admission::{Family, Look, Row, Rows};
-use spec::authority::Authority;
+use spec::admission::{Authorities, Family, Look, Row, Rows};
 use spec::entry_bundle;
 use spec::map;
 use spec::merkle::{Frontier, Hash, Node, TreeHead};
@@ -135,19 +134,12 @@ pub struct Differing {
 /// Bytes of rows that a repair writes at once.
 const REPAIR_BYTES: usize = 4 << 20;
 
-/// By namespace its row and what was read from it.
-type ReadAuthorities = BTreeMap<Vec<u8>, (Vec<u8>, Arc<Authority>)>;
-
 struct Database {
     db: DB,
     path: PathBuf,
-    /// By namespace its row and what was read from it, which costs as much as two signatures. Whoever finds another row
-    /// reads that.
-    authorities: Mutex<ReadAuthorities>,
+    authorities: Mutex<Authorities>,
 }
 
-/// Authorities that are kept in memory; past this many, none is kept and all are read again.
-const MAX_AUTHORITIES: usize = 1024;
 /// Bytes of a family of rows that are read ahead where many neighbours are read: with four times as many, which no cache of the
 /// processor holds until they are copied, a bundle costs a tenth more.
 const READAHEAD_BYTES: usize = 64 << 10;
@@ -437,19 +429,14 @@ impl Database {
     fn answer(&self, family: Family, key: Vec<u8>, value: Option<Vec<u8>>, rows: &mut Rows) {
         let (Family::Namespaces, Some(row)) = (family, &value) else { return rows.answer_point(family, key, value) };
         let authorities = || self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
-        let known =
-            authorities().get(&key).filter(|(known, _)| known == row).map(|(_, authority)| Arc::clone(authority));
+        let known = authorities().get(&key, row);
         if let Some(authority) = known {
             return rows.answer_authority(key, row.clone(), authority);
         }
         let row = row.clone();
         rows.answer_point(family, key.clone(), value);
         if let Some(Ok(Some(authority))) = str::from_utf8(&key).ok().map(|namespace| rows.authority(namespace)) {
-            let mut authorities = authorities();
-            if authorities.len() >= MAX_AUTHORITIES {
-                authorities.clear();
-            }
-            authorities.insert(key, (row, authority));
+            authorities().put(key, row, authority);
         }
     }
 

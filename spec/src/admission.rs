@@ -6,6 +6,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::{string::String, vec, vec::Vec};
 use core::cell::OnceCell;
 
+mod authorities;
 mod authority;
 mod build;
 mod fact;
@@ -20,6 +21,7 @@ mod source;
 mod update;
 mod withdrawal;
 
+pub use authorities::Authorities;
 pub use build::{leads, leads_needs};
 pub use fact::{Counts, Fact};
 pub use refusal::Refusal;

@@ -18,7 +18,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 /// Bytes of keys that are kept in memory; past this all are forgotten, and verified with where they are needed.
-const MAX_KEY_BYTES: usize = 16 << 20;
+const MAX_KEY_BYTES: usize = 8 << 20;
 /// Signatures of a key before it is prepared for more, which costs what it saves in as many.
 const PREPARED_AFTER: usize = 128;
 /// Keys that are prepared, of 30 KiB each; those that come later cost more to verify with.

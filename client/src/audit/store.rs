@@ -17,14 +17,12 @@ use rocksdb::{
     SstFileWriter,
 };
 use spec::admission::replay::Cursor;
-use spec::admission::{Family, Look, Rows};
-use spec::authority::Authority;
+use spec::admission::{Authorities, Family, Look, Rows};
 use spec::map::{self, TilePath, Tiles};
 use spec::state::RULES;
 use spec::tile::{self, Edge, Tile};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// The one column family; batched reads want it named.
 const TABLE: &str = "default";
@@ -36,9 +34,6 @@ const FORM: &str = concat!("1 ", env!("CARGO_PKG_VERSION"));
 const CACHE_BYTES: usize = 48 << 20;
 /// The file, in the folder, that the next commit writes.
 const NEXT: &str = "next.sst";
-/// Bytes of authorities that are kept in memory, with their rows; past this all are read again.
-const MAX_AUTHORITY_BYTES: usize = 16 << 20;
-
 /// A row's key and value.
 type Pair = (Vec<u8>, Vec<u8>);
 
@@ -73,30 +68,6 @@ pub(super) struct Scratch {
     db: DB,
     path: PathBuf,
     authorities: Authorities,
-}
-
-/// What was read from rows of namespaces, which costs as much as two signatures.
-#[derive(Default)]
-struct Authorities {
-    /// By namespace its row and what was read from it.
-    read: HashMap<Vec<u8>, (Vec<u8>, Arc<Authority>)>,
-    bytes: usize,
-}
-
-impl Authorities {
-    /// The authority in a row, should the same row have been read before.
-    fn get(&self, namespace: &[u8], row: &[u8]) -> Option<Arc<Authority>> {
-        let (_, authority) = self.read.get(namespace).filter(|(known, _)| *known == row)?;
-        Some(Arc::clone(authority))
-    }
-
-    fn put(&mut self, namespace: Vec<u8>, row: Vec<u8>, authority: Arc<Authority>) {
-        if self.bytes > MAX_AUTHORITY_BYTES {
-            *self = Self::default();
-        }
-        self.bytes += row.len() + authority.memory_bytes();
-        self.read.insert(namespace, (row, authority));
-    }
 }
 
 /// Whether there is an audit in a scratch directory already.
