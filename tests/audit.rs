@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use glarus_log::store::Store;
 use glarus_tests::process::{run, run_ok};
 use glarus_tests::tamper;
-use glarus_tests::vendor::{Key, Signed, file, sign};
+use glarus_tests::vendor::{Key, Signed, file, sign, wide_artifact};
 use glarus_tests::world::{World, text};
 use serde_json::Value;
 use spec::authority::RoleName;
@@ -159,6 +159,29 @@ async fn a_large_bundle_is_judged_to_its_last_entry() -> anyhow::Result<()> {
     let second = world.vendor.large_authority(60, 1).envelope;
     behind_its_back(&mut world, |store| Ok(tamper::append(store, vec![second], Vec::new())?)).await?;
     names(&world, 130, "no-authority")
+}
+
+/// Two builds of 150 builds of a thousand products each ask for more rows than are read at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_that_ask_for_much_are_judged_in_turns() -> anyhow::Result<()> {
+    let (mut world, _) = world(&["shield"]).await?;
+    let sources = (0..16).map(|number| world.vendor.wide_source(number));
+    let records: Vec<_> = sources.chain((0..150).map(|number| world.vendor.wide_build(number))).collect();
+    for record in &records {
+        world.submit(record).await?;
+    }
+    // From here on the rows of those builds are on disk alone.
+    let scratch = world.dir.path().join("scratch");
+    passes(&world, &["--scratch", text(&scratch), "--keep"])?;
+    let of = |first: usize| (first..150).map(wide_artifact);
+    let size = size(&world).await?;
+    let large = [0, 1].map(|first| world.vendor.build_of(of(first), &[first as u8]).envelope);
+    behind_its_back(&mut world, |store| Ok(tamper::append(store, large.into(), Vec::new())?)).await?;
+    // Both are admissible, and the state that follows leaves them out.
+    let (code, said) = audit(&world, &["--scratch", text(&scratch), "--resume"])?;
+    let found = (&said["index"], &said["rule"]);
+    assert_eq!((code, found), (Some(1), (&(size + 2).into(), &"state-root".into())), "{said}");
+    names(&world, size + 2, "state-root")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,14 +2,14 @@
 //!
 //! Logs are filled behind the server's back, by the log's own plan and store: one with releases that admission judged, one
 //! with bytes of 900 that only hash. Beside the rates stand the floors of this machine: bare verifications of signatures, and bare
-//! SHA-256 of the same bytes, each on all cores. The log and its witness are on the same cores as the audit. A third log has what
-//! takes the most memory, authorities with as many large keys as fit.
+//! SHA-256 of the same bytes, each on all cores. The log and its witness are on the same cores as the audit. Two more logs
+//! have what takes the most memory: authorities with as many large keys as fit, and builds of as many products as they may lead to.
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use glarus_log::store::Store;
 use glarus_tests::process::program;
 use glarus_tests::tamper;
-use glarus_tests::vendor::Signed;
+use glarus_tests::vendor::{Signed, wide_artifact};
 use glarus_tests::world::{World, text};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use spec::admission::{self, Admission, Rows};
@@ -30,6 +30,8 @@ const ENTRIES: u64 = 600_000;
 const ENTRY_BYTES: usize = 900;
 /// Namespaces whose authorities are as large as an entry may be.
 const NAMESPACES: u64 = 1_500;
+/// Builds of as many products as a build may lead to.
+const WIDE: usize = 4_096;
 /// Records between two state entries.
 const BATCH: u64 = 999;
 
@@ -51,6 +53,11 @@ async fn main() -> anyhow::Result<()> {
     let keys = filled(|world, store| fill(store, 2 * NAMESPACES / 50, |batch| namespaces(world, store, batch))).await?;
     let rate = audit(&keys, &[])?;
     report("judged, 24 large keys each", rate, "memory's worst");
+    drop(keys);
+    let wide =
+        filled(|world, store| fill(store, 2 + WIDE as u64 / 512, |batch| wide(world, store, batch as usize))).await?;
+    let rate = audit(&wide, &[])?;
+    report("judged, builds of many products", rate, "memory's worst");
     Ok(())
 }
 
@@ -125,6 +132,23 @@ fn releases(world: &World, store: &Store, batch: u64) -> anyhow::Result<Entries>
 fn namespaces(world: &World, store: &Store, batch: u64) -> anyhow::Result<Entries> {
     let numbers = batch * 50..(batch + 1) * 50;
     judged(world, store, numbers.map(|number| world.vendor.large_authority(number % NAMESPACES, number / NAMESPACES)))
+}
+
+/// Sources of as many products as a build may lead to, then builds of all of them, and last builds of 256 of such builds each.
+fn wide(world: &World, store: &Store, batch: usize) -> anyhow::Result<Entries> {
+    let vendor = &world.vendor;
+    if batch == 0 {
+        return judged(world, store, (0..16).map(|number| vendor.wide_source(number)));
+    }
+    if batch <= WIDE / 512 {
+        return judged(world, store, (512 * (batch - 1)..512 * batch).map(|number| vendor.wide_build(number)));
+    }
+    let of = |number| (256 * number..256 * (number + 1)).map(wide_artifact);
+    judged(
+        world,
+        store,
+        (0..WIDE / 256).map(|number| vendor.build_of(of(number), format!("large {number}").as_bytes())),
+    )
 }
 
 /// Records as the log admits them.

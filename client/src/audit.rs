@@ -53,7 +53,7 @@ pub const PARSED_BYTES: usize = 8 << 20;
 /// Parts of bundles that are parsed and not judged yet.
 const PARSED: usize = 16;
 /// The most bytes of entries that are parsed in one piece.
-const PART_BYTES: usize = 1 << 20;
+const PART_BYTES: usize = 256 << 10;
 /// The most bytes of a checkpoint.
 const MAX_CHECKPOINT_BYTES: usize = spec::note::MAX_NOTE_BYTES;
 /// How long is waited for a log that says that it has nothing to show yet.
@@ -493,7 +493,7 @@ mod tests {
             }
             assert_eq!(left.next(), None);
         }
-        assert_eq!(parts(&bundle, 0).len(), 9);
+        assert!(parts(&bundle, 0).len() > 30);
         // A small one is not copied.
         let small = bundle.slice(..10_000);
         assert_eq!(parts(&small, 2)[0].0.as_ptr(), small[2 + 2 + 255..].as_ptr());

@@ -54,6 +54,11 @@ fn large_keys(number: u64) -> impl Iterator<Item = PublicKey> {
     })
 }
 
+/// What [`Vendor::wide_build`] builds.
+pub fn wide_artifact(number: usize) -> Vec<u8> {
+    format!("wide artifact {number}").into_bytes()
+}
+
 /// A finished envelope and the id of its record.
 #[derive(Clone)]
 pub struct Signed {
@@ -138,11 +143,30 @@ impl Vendor {
 
     /// A build of an artifact from an archive.
     pub fn build(&self, archive: &[u8], artifact: &[u8]) -> Signed {
-        let dependency = Dependency { uri: None, sha256: Some(Digest::of(archive)), git_commit: None };
+        self.build_of([archive], artifact)
+    }
+
+    /// A build of an artifact from some inputs.
+    pub fn build_of(&self, inputs: impl IntoIterator<Item = impl AsRef<[u8]>>, artifact: &[u8]) -> Signed {
+        let of = |input: &[u8]| Dependency { uri: None, sha256: Some(Digest::of(input)), git_commit: None };
+        let dependencies = inputs.into_iter().map(|input| of(input.as_ref())).collect();
         let (build_type, builder) = ("https://acme.example/make".into(), "https://acme.example/builder".into());
-        let build = Build { build_type, builder, dependencies: vec![dependency] };
+        let build = Build { build_type, builder, dependencies };
         let subjects = vec![file("artifact", artifact)];
         sign(&Statement { subjects, predicate: Predicate::Build(build) }, self.key(RoleName::Build))
+    }
+
+    /// A source of as many products as one may have, with long names.
+    pub fn wide_source(&self, number: usize) -> Signed {
+        let products = (0..64).map(|at| self.product(&format!("{:0>180}", number * 64 + at))).collect();
+        let source = Source { log: self.origin.clone(), products, version: "1".into(), held_at: Vec::new() };
+        let subjects = vec![file("source.tar", format!("wide source {number}").as_bytes())];
+        sign(&Statement { subjects, predicate: Predicate::Source(source) }, self.key(RoleName::Source))
+    }
+
+    /// A build of the first 16 wide sources, which have as many products as a build may lead to; its artifact is [`wide_artifact`].
+    pub fn wide_build(&self, number: usize) -> Signed {
+        self.build_of((0..16).map(|source| format!("wide source {source}")), &wide_artifact(number))
     }
 
     /// The update that an update record says.

@@ -34,6 +34,9 @@ const FORM: &str = concat!("1 ", env!("CARGO_PKG_VERSION"));
 const CACHE_BYTES: usize = 48 << 20;
 /// The file, in the folder, that the next commit writes.
 const NEXT: &str = "next.sst";
+/// Rows that are read in one round; the largest have some hundred kilobytes.
+const MAX_POINTS: usize = 64;
+
 /// A row's key and value.
 type Pair = (Vec<u8>, Vec<u8>);
 
@@ -137,8 +140,15 @@ impl Scratch {
         Edge::new(size, tiles).ok_or_else(damaged)
     }
 
-    /// Answers looks, all points in one round.
-    pub(super) fn answer(&mut self, looks: Vec<Look>, rows: &mut Rows, keyring: &Keyring) -> Result<(), ScratchError> {
+    /// Answers looks, neighbouring ones together; `false` as soon as the rows are of more than `max_bytes`, the other looks not
+    /// answered.
+    pub(super) fn answer(
+        &mut self,
+        looks: Vec<Look>,
+        rows: &mut Rows,
+        keyring: &Keyring,
+        max_bytes: usize,
+    ) -> Result<bool, ScratchError> {
         let (mut points, mut prefixes) = (Vec::new(), Vec::new());
         for look in looks {
             match look {
@@ -156,6 +166,24 @@ impl Scratch {
         }
         // In the order of the rows, which is that of families and keys.
         points.sort_unstable();
+        let mut points = points.into_iter();
+        while rows.bytes() <= max_bytes {
+            let some: Vec<_> = points.by_ref().take(MAX_POINTS).collect();
+            if some.is_empty() {
+                return Ok(true);
+            }
+            self.answer_points(some, rows, keyring)?;
+        }
+        Ok(points.len() == 0)
+    }
+
+    /// Answers points, sorted, in one round.
+    fn answer_points(
+        &mut self,
+        points: Vec<(Family, Vec<u8>)>,
+        rows: &mut Rows,
+        keyring: &Keyring,
+    ) -> Result<(), ScratchError> {
         let keys: Vec<_> = points.iter().map(|(family, key)| row_key(*family, key)).collect();
         let values = self.db.batched_multi_get_cf(self.table(), &keys, true);
         let values: Vec<_> =

@@ -347,6 +347,12 @@ impl<'a> Chunk<'a> {
         self.map(rows, tiles)
     }
 
+    /// Whether an entry was replayed. Until then the chunk may be given up and its entries taken in smaller ones, should what it
+    /// asks for be too much at once.
+    pub fn has_begun(&self) -> bool {
+        self.at > 0
+    }
+
     /// Where it stands once [`Chunk::advance`] said `None`, and which tiles are to be stored.
     pub fn done(self) -> Done {
         self.done

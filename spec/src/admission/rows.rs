@@ -436,6 +436,19 @@ impl Rows {
         };
     }
 
+    /// Forgets what was answered, which a store answers again, and keeps what was put.
+    pub fn forget_answers(&mut self) {
+        self.sorted.values_mut().for_each(|rows| rows.retain(|_, known| known.put));
+        self.points.values_mut().for_each(|rows| rows.retain(|_, known| known.put));
+        self.prefixes.clear();
+        let namespaces = self.points.get(&Family::Namespaces);
+        self.authorities.retain(|namespace, _| namespaces.is_some_and(|rows| rows.contains_key(namespace)));
+        let rows = self.sorted.values().flatten().chain(self.points.values().flatten());
+        let rows = rows.map(|(key, known)| key.len().saturating_add(known.value.as_ref().map_or(0, Vec::len)));
+        let authorities = self.authorities.values().map(|authority| authority.memory_bytes());
+        self.bytes = rows.chain(authorities).fold(0, usize::saturating_add);
+    }
+
     /// The rows that were put and not only answered: what a store is to keep.
     ///
     /// Shapes: sorted by family and key, each key once, with the value that was put last.

@@ -822,6 +822,33 @@ fn rows_of_a_batch() {
     assert_eq!(rows.governing(&product(SHIELD)), Ok(None));
 }
 
+/// What a store answers again is forgotten, what it cannot know is not.
+#[test]
+fn answers_are_forgotten_and_puts_are_kept() {
+    let world = World::new();
+    let row = world.rows.get(Family::Namespaces, ACME.as_bytes()).unwrap().to_vec();
+    let put = Row { family: Family::Files, key: vec![1, 2], value: vec![3; 5] };
+    let mut rows = Rows::default();
+    rows.put(put.clone());
+    let bytes = rows.bytes();
+    rows.answer_point(Family::Namespaces, ACME.into(), Some(row.clone()));
+    assert!(rows.bytes() > bytes + ACME.len() + row.len(), "the authority is counted");
+    rows.answer_prefix(Family::Files, vec![1], [(vec![1, 1], vec![3])]);
+    rows.answer_none(Look::fact(8));
+    rows.forget_answers();
+    assert_eq!(rows.bytes(), bytes);
+    assert!(!rows.knows(&Look::namespace(ACME)) && !rows.knows(&Look::fact(8)));
+    assert!(!rows.knows(&Look::Prefix(Family::Files, vec![1])));
+    assert_eq!(rows.governing(&product(SHIELD)), Ok(None));
+    // An authority that was put is read as before, and a row under a prefix that is answered again.
+    rows.put(Row { family: Family::Namespaces, key: ACME.into(), value: row });
+    rows.forget_answers();
+    assert!(rows.governing(&product(SHIELD)).unwrap().is_some());
+    rows.answer_prefix(Family::Files, vec![1], [(vec![1, 1], vec![3])]);
+    assert_eq!(rows.under(Family::Files, &[1]).count(), 2);
+    assert!(rows.into_put().any(|row| row == put));
+}
+
 /// What a store is to keep: the rows that were put, sorted, with the value that was put last; no answer, and none twice.
 #[test]
 fn rows_that_were_put_come_out_again() {
