@@ -259,7 +259,8 @@ fn interrupted(world: &World, records: usize) -> anyhow::Result<()> {
     let scratch = world.dir.path().join("scratch");
     let more = ["--scratch", text(&scratch), "--resume"];
     let mut child = command_of(world, &more)?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    while !holds_commit(&scratch.join("audit.db"))? {
+    // A file that is there may not be the database's yet, the one before it is.
+    while commits(&scratch.join("audit.db"))? < 2 {
         ensure!(child.try_wait()?.is_none(), "the audit ended before it was killed");
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -271,16 +272,12 @@ fn interrupted(world: &World, records: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether an audit has kept something: a commit is a sorted file, under another name until it is the database's.
-fn holds_commit(folder: &Path) -> anyhow::Result<bool> {
-    let Ok(files) = std::fs::read_dir(folder) else { return Ok(false) };
-    for file in files {
-        let name = file?.file_name();
-        if name != "next.sst" && Path::new(&name).extension().is_some_and(|extension| extension == "sst") {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// What an audit has kept so far: a commit is a sorted file, under another name until it is the database's.
+fn commits(folder: &Path) -> anyhow::Result<usize> {
+    let Ok(files) = std::fs::read_dir(folder) else { return Ok(0) };
+    let names = files.map(|file| Ok(file?.file_name())).collect::<anyhow::Result<Vec<_>>>()?;
+    let sorted = names.iter().filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "sst"));
+    Ok(sorted.filter(|name| *name != "next.sst").count())
 }
 
 fn bytes_in(folder: &Path) -> anyhow::Result<u64> {
