@@ -15,7 +15,8 @@
 //! The judge's thread parses too, while it waits.
 //!
 //! Memory is bounded whatever the log's size: at most [`WINDOW`] bundles of [`SMALL_BYTES`] are in flight and one larger one,
-//! records parsed and not judged yet are of at most [`PARSED_BYTES`] of entries, and rows are on disk.
+//! records parsed and not judged yet are of at most [`PARSED_BYTES`] of entries, and rows are on disk. Entries that ask for many
+//! bytes of rows are judged a few at a time; what one record alone asks for and puts, the limits of records bound.
 
 mod fetch;
 mod judge;

@@ -162,6 +162,9 @@ impl Scratch {
             for (family, prefix) in prefixes {
                 let found = self.under(&mut iterator, family, &prefix)?;
                 rows.answer_prefix(family, prefix, found);
+                if rows.bytes() > max_bytes {
+                    return Ok(false);
+                }
             }
         }
         // In the order of the rows, which is that of families and keys.
